@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The graph behind a struct bittern_model, as the library's own modules see it.
+ *
+ * Tensors are numbered; nodes refer to them by number. Constants hold float64 whatever their
+ * element type was. After bittern_model_finish the nodes are in the order of evaluation, every
+ * tensor that is reached has a shape, each node has at least one input that depends on the graph's
+ * input (the rest was folded into constants), and only ops of `enum graph_op` are left.
+ */
+#ifndef BITTERN_MODEL_GRAPH_H
+#define BITTERN_MODEL_GRAPH_H
+
+#include <bittern/model.h>
+
+#define GRAPH_NONE SIZE_MAX /* an optional input that is left out */
+
+enum graph_op {
+    GRAPH_UNKNOWN = 0,
+    GRAPH_CONV,
+    GRAPH_GEMM,
+    GRAPH_MATMUL,
+    GRAPH_ADD,
+    GRAPH_SUB,
+    GRAPH_MUL,
+    GRAPH_DIV,
+    GRAPH_BATCH_NORM,
+    GRAPH_RELU,
+    GRAPH_SIGN,
+    GRAPH_CLIP,
+    GRAPH_MAX_POOL,
+    GRAPH_AVERAGE_POOL,
+    GRAPH_GLOBAL_AVERAGE_POOL,
+    GRAPH_FLATTEN,
+    GRAPH_RESHAPE,
+    GRAPH_TRANSPOSE,
+    GRAPH_PAD,
+    GRAPH_IDENTITY, /* also Dropout at inference */
+    GRAPH_SOFTMAX,  /* also LogSoftmax; only after the scores */
+    GRAPH_TOP_K,
+    GRAPH_ARG_MAX,
+    GRAPH_QUANT,
+    GRAPH_BIPOLAR_QUANT,
+    GRAPH_MULTI_THRESHOLD,
+    GRAPH_TRUNC,
+    /* Shape arithmetic: folded away, never left after bittern_model_finish. */
+    GRAPH_SHAPE,
+    GRAPH_GATHER,
+    GRAPH_SLICE,
+    GRAPH_SQUEEZE,
+    GRAPH_UNSQUEEZE,
+    GRAPH_CONCAT,
+    GRAPH_CONSTANT,
+    GRAPH_CAST,
+    GRAPH_OP_COUNT
+};
+
+struct graph_attribute {
+    char *name;
+    enum bittern_attribute_kind kind;
+    int64_t i;
+    double f;
+    char *s;
+    int64_t *ints;
+    double *floats;
+    size_t count;         /* of ints or floats */
+    size_t tensor;        /* attribute of type TENSOR (Constant's value): a constant tensor's number,
+                             else GRAPH_NONE */
+};
+
+struct graph_tensor {
+    char *name;
+    enum bittern_element element;
+    bool has_shape;
+    size_t rank;
+    int64_t dims[BITTERN_MODEL_MAX_RANK]; /* >= 0; the batch is 1 where the file leaves it open */
+    size_t count;                         /* product of dims, checked */
+    double *constant;                     /* [count]; NULL: computed from the graph's input */
+    size_t producer;                      /* node, or GRAPH_NONE for inputs and initializers */
+    bool is_initializer;                  /* written as such */
+};
+
+struct graph_node {
+    enum graph_op op;
+    char *op_name; /* as in the file */
+    char *domain;
+    char *name; /* never empty: made up from op and number where the file has none */
+    size_t *inputs;
+    size_t input_count;
+    size_t *outputs;
+    size_t output_count;
+    struct graph_attribute *attributes;
+    size_t attribute_count;
+};
+
+struct graph_metadata {
+    char *key, *value;
+};
+
+struct bittern_model {
+    char *name;
+    int64_t opset;
+    bool finished;
+    struct graph_tensor *tensors;
+    size_t tensor_count, tensor_capacity;
+    struct graph_node *nodes;
+    size_t node_count, node_capacity;
+    size_t input;  /* tensor: exactly one, float */
+    size_t output; /* tensor: exactly one that counts */
+    struct graph_metadata *metadata;
+    size_t metadata_count;
+};
+
+/* The attribute's value, or fallback where the node does not have it. */
+const struct graph_attribute *graph_node_attribute(const struct graph_node *node, const char *name);
+int64_t graph_node_int(const struct graph_node *node, const char *name, int64_t fallback);
+double graph_node_float(const struct graph_node *node, const char *name, double fallback);
+const char *graph_node_string(const struct graph_node *node, const char *name,
+                              const char *fallback);
+
+/* The tensor behind input i, or NULL where it is left out. */
+const struct graph_tensor *graph_node_input(const struct bittern_model *model,
+                                            const struct graph_node *node, size_t i);
+
+/* Growing a graph: used by the reader and the builder. Names are copied. graph_add_tensor returns
+ * the number of an existing tensor of that name, too. */
+bittern_status graph_add_tensor(struct bittern_model *model, const char *name, size_t *tensor,
+                                struct bittern_error *err);
+bittern_status graph_set_shape(struct graph_tensor *tensor, const int64_t *dims, size_t rank,
+                               struct bittern_error *err);
+
+/* Convolution and pooling windows, with auto_pad, defaults and every check done; 2-D only. */
+struct graph_window {
+    size_t kernel_h, kernel_w, stride_h, stride_w;
+    size_t pad_top, pad_left, pad_bottom, pad_right;
+    size_t out_h, out_w;
+};
+bittern_status graph_node_window(const struct bittern_model *model, const struct graph_node *node,
+                                 struct graph_window *window, struct bittern_error *err);
+
+/* ---- Elementwise ops (graph_elementwise.c) --------------------------------------------------- */
+
+/*
+ * How a node acts on its one computed input, value by value. ADD, SUB, MUL, DIV, BATCH_NORM, RELU,
+ * SIGN, CLIP, IDENTITY, QUANT, BIPOLAR_QUANT, MULTI_THRESHOLD and TRUNC are elementwise where their
+ * other inputs are constants that are scalar or have one value a channel (axis 1; the last axis for
+ * channels-last MULTI_THRESHOLD, i.e. data_layout "NHWC").
+ */
+enum graph_spread {
+    GRAPH_SPREAD_NOT,     /* not elementwise, or constants of some other shape */
+    GRAPH_SPREAD_SCALAR,  /* the same function for every value */
+    GRAPH_SPREAD_CHANNEL, /* one function a channel of axis `*axis` */
+};
+enum graph_spread graph_elementwise_spread(const struct bittern_model *model,
+                                           const struct graph_node *node, size_t *axis,
+                                           size_t *channels);
+
+/*
+ * y = f(x) for a value of channel `channel` (ignored where the spread is SCALAR), in exactly the
+ * float64 operations, and their order, that bittern_model_evaluate uses.
+ */
+double graph_elementwise_apply(const struct bittern_model *model, const struct graph_node *node,
+                               size_t channel, double x);
+
+/*
+ * +1 where f never falls as x rises, -1 where it never rises, 0 where it is constant: e.g. the sign
+ * of a Mul's constant, of gamma, of a MultiThreshold's out_scale.
+ */
+int graph_elementwise_slope(const struct bittern_model *model, const struct graph_node *node,
+                            size_t channel);
+
+/* True for ops that are affine, y = a * x + b: ADD, SUB, MUL, DIV by a constant, BATCH_NORM,
+ * IDENTITY; false too for a constant divided by x. */
+bool graph_elementwise_is_affine(const struct bittern_model *model, const struct graph_node *node);
+
+/* ---- Passes of bittern_model_finish ---------------------------------------------------------- */
+
+/* Order the nodes so that each follows its inputs; an error names a node on a cycle, or one that
+ * reads a tensor nobody makes. Nodes and tensors that the output does not need are dropped. */
+bittern_status graph_sort(struct bittern_model *model, struct bittern_error *err);
+/* Infer shapes and fold constants, node by node in order, until only computed nodes are left. */
+bittern_status graph_infer_and_fold(struct bittern_model *model, struct bittern_error *err);
+
+/* Evaluate one node whose inputs' values are given (values[i] may be NULL for a left-out input);
+ * used for folding and by bittern_model_evaluate. Output shapes must be inferred. */
+bittern_status graph_evaluate_node(const struct bittern_model *model, const struct graph_node *node,
+                                   const double *const *inputs, double *const *outputs,
+                                   struct bittern_error *err);
+
+/* The op of a name and domain, GRAPH_UNKNOWN where there is none; and the list of all supported
+ * ones as text for messages. */
+enum graph_op graph_op_find(const char *domain, const char *name);
+const char *graph_op_list(void);
+
+#endif
