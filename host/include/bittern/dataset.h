@@ -124,9 +124,8 @@ BITTERN_API bittern_status bittern_dataset_make_digits(const char *data_dir,
                                                        struct bittern_error *err);
 
 /** Draw `count` digits into images [count][28][28] and labels [count], e.g. for a test. */
-BITTERN_API bittern_status bittern_dataset_draw_digits(uint64_t seed, size_t count,
-                                                       uint8_t *images, uint8_t *labels,
-                                                       struct bittern_error *err);
+BITTERN_API bittern_status bittern_dataset_draw_digits(uint64_t seed, size_t count, uint8_t *images,
+                                                       uint8_t *labels, struct bittern_error *err);
 
 #ifdef __cplusplus
 }

@@ -37,10 +37,10 @@ struct bittern_counters {
 
 /** One run of the kernel: addresses are of device memory. */
 struct bittern_start {
-    uint64_t program;       /* of the program's bytes */
+    uint64_t program; /* of the program's bytes */
     uint64_t program_bytes;
-    uint64_t input;         /* [images][channels][height][width] bytes, tables applied by the host */
-    uint64_t output;        /* [images][outputs] int32, little-endian */
+    uint64_t input;  /* [images][channels][height][width] bytes, tables applied by the host */
+    uint64_t output; /* [images][outputs] int32, little-endian */
     uint32_t images;
 };
 
@@ -91,8 +91,8 @@ typedef const struct bittern_backend *(*bittern_backend_entry_function)(void);
 /** Backend names that this library knows, built in or not: 0..; NULL past the end. */
 BITTERN_API const char *bittern_backend_name(size_t index);
 
-/** Describe device `index` of a backend; BITTERN_ERR_NOT_FOUND past the last one, BITTERN_ERR_DEVICE
- * with the package to install where the backend itself is missing. */
+/** Describe device `index` of a backend; BITTERN_ERR_NOT_FOUND past the last one,
+ * BITTERN_ERR_DEVICE with the package to install where the backend itself is missing. */
 BITTERN_API bittern_status bittern_device_list(const char *backend, size_t index,
                                                struct bittern_device_info *info,
                                                struct bittern_error *err);
@@ -152,8 +152,8 @@ BITTERN_API void bittern_session_free(struct bittern_session *session);
  * @param counters  out: summed over the batches; NULL if not wanted
  */
 BITTERN_API bittern_status bittern_session_run(struct bittern_session *session,
-                                               const uint8_t *images, size_t count,
-                                               int32_t *values, struct bittern_counters *counters,
+                                               const uint8_t *images, size_t count, int32_t *values,
+                                               struct bittern_counters *counters,
                                                struct bittern_error *err);
 
 #ifdef __cplusplus

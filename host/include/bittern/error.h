@@ -23,19 +23,19 @@ extern "C" {
 
 typedef enum bittern_status {
     BITTERN_OK = 0,
-    BITTERN_ERR_ARGUMENT,    /* the caller passed something that can never be right */
-    BITTERN_ERR_MEMORY,      /* out of memory, or a size that cannot be allocated */
-    BITTERN_ERR_IO,          /* open, read, write or rename failed; errno's text is in the message */
-    BITTERN_ERR_NOT_FOUND,   /* no such file, data set, tensor or device */
-    BITTERN_ERR_FORMAT,      /* foreign bytes that do not have the format they claim */
-    BITTERN_ERR_CHECKSUM,    /* stored and computed check sums differ */
+    BITTERN_ERR_ARGUMENT,  /* the caller passed something that can never be right */
+    BITTERN_ERR_MEMORY,    /* out of memory, or a size that cannot be allocated */
+    BITTERN_ERR_IO,        /* open, read, write or rename failed; errno's text is in the message */
+    BITTERN_ERR_NOT_FOUND, /* no such file, data set, tensor or device */
+    BITTERN_ERR_FORMAT,    /* foreign bytes that do not have the format they claim */
+    BITTERN_ERR_CHECKSUM,  /* stored and computed check sums differ */
     BITTERN_ERR_UNSUPPORTED, /* well formed, but outside of what Bittern does */
     BITTERN_ERR_RANGE,       /* a value outside of its allowed range */
-    BITTERN_ERR_MISMATCH,    /* two parts that do not fit: program and geometry, image and network */
-    BITTERN_ERR_NETWORK,     /* a download failed */
-    BITTERN_ERR_DEVICE,      /* a device reported an error, or its backend is missing */
-    BITTERN_ERR_TIMEOUT,     /* a device did not answer in time */
-    BITTERN_ERR_CANCELLED    /* the caller's callback asked to stop */
+    BITTERN_ERR_MISMATCH, /* two parts that do not fit: program and geometry, image and network */
+    BITTERN_ERR_NETWORK,  /* a download failed */
+    BITTERN_ERR_DEVICE,   /* a device reported an error, or its backend is missing */
+    BITTERN_ERR_TIMEOUT,  /* a device did not answer in time */
+    BITTERN_ERR_CANCELLED /* the caller's callback asked to stop */
 } bittern_status;
 
 /** What went wrong, where, and what to do: one sentence or two, without a final newline. */

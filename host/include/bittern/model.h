@@ -43,8 +43,7 @@ enum bittern_element {
 BITTERN_API bittern_status bittern_model_read(const char *path, struct bittern_model **model,
                                               struct bittern_error *err);
 BITTERN_API bittern_status bittern_model_read_memory(const void *data, size_t size,
-                                                     const char *name,
-                                                     struct bittern_model **model,
+                                                     const char *name, struct bittern_model **model,
                                                      struct bittern_error *err);
 BITTERN_API void bittern_model_free(struct bittern_model *model);
 
@@ -88,24 +87,20 @@ BITTERN_API bittern_status bittern_model_add_ints(struct bittern_model *model, c
                                                   const int64_t *data, struct bittern_error *err);
 
 /**
- * Add a node. Quant, BipolarQuant, MultiThreshold and Trunc get the domain "qonnx.custom_op.general",
- * all others ONNX's own.
+ * Add a node. Quant, BipolarQuant, MultiThreshold and Trunc get the domain
+ * "qonnx.custom_op.general", all others ONNX's own.
  * @param inputs  names; "" for an optional input that is left out
  */
-BITTERN_API bittern_status bittern_model_add_node(struct bittern_model *model, const char *op,
-                                                  const char *name, const char *const *inputs,
-                                                  size_t input_count, const char *const *outputs,
-                                                  size_t output_count,
-                                                  const struct bittern_attribute *attributes,
-                                                  size_t attribute_count,
-                                                  struct bittern_error *err);
+BITTERN_API bittern_status bittern_model_add_node(
+    struct bittern_model *model, const char *op, const char *name, const char *const *inputs,
+    size_t input_count, const char *const *outputs, size_t output_count,
+    const struct bittern_attribute *attributes, size_t attribute_count, struct bittern_error *err);
 BITTERN_API bittern_status bittern_model_add_output(struct bittern_model *model, const char *name,
                                                     struct bittern_error *err);
 
 /** Free text kept in the file (ONNX metadata_props), e.g. "input_range" or the recipe's name. */
 BITTERN_API bittern_status bittern_model_set_metadata(struct bittern_model *model, const char *key,
-                                                      const char *value,
-                                                      struct bittern_error *err);
+                                                      const char *value, struct bittern_error *err);
 /** NULL where the model has no such key. */
 BITTERN_API const char *bittern_model_metadata(const struct bittern_model *model, const char *key);
 
@@ -129,7 +124,8 @@ BITTERN_API int64_t bittern_model_opset(const struct bittern_model *model);
 struct bittern_tensor_info {
     const char *name;
     size_t rank;
-    int64_t dims[BITTERN_MODEL_MAX_RANK]; /* dims[0] is the batch, 1 where the file leaves it open */
+    int64_t
+        dims[BITTERN_MODEL_MAX_RANK]; /* dims[0] is the batch, 1 where the file leaves it open */
     enum bittern_element element;
 };
 
@@ -154,8 +150,7 @@ BITTERN_API void bittern_model_node(const struct bittern_model *model, size_t in
  * @return 0 to go on
  */
 typedef int (*bittern_model_observer)(void *user, size_t image,
-                                      const struct bittern_tensor_info *info,
-                                      const double *values);
+                                      const struct bittern_tensor_info *info, const double *values);
 
 /**
  * Evaluate in float64, one image after the other. Sums of products (Conv, Gemm, MatMul, average

@@ -5,11 +5,11 @@
  * A network is a chain of layers. Each layer reads the previous layer's output (the first one the
  * quantized image) and computes, for one output position and output channel,
  *
- *     acc = sum over taps and input channels of weight * value         (convolution, full connection)
- *     acc = sum over taps of value                                      (average pooling as a sum)
- *     acc = sum of acc over a pooling window                            (where sum_pool is set)
- *     q   = activation(acc)                                             (threshold(s), scale, or acc)
- *     q   = max, or for some channels min, of q over a pooling window   (where max_pool is set)
+ *     acc = sum over taps and input channels of weight * value         (convolution, full
+ * connection) acc = sum over taps of value                                      (average pooling as
+ * a sum) acc = sum of acc over a pooling window                            (where sum_pool is set)
+ *     q   = activation(acc)                                             (threshold(s), scale, or
+ * acc) q   = max, or for some channels min, of q over a pooling window   (where max_pool is set)
  *
  * all in integers; docs/numerics.md states every rule as an equation. Every array below belongs to
  * the network, is read-only, and lives until bittern_network_free.
@@ -41,10 +41,10 @@ enum bittern_value_kind {
 
 struct bittern_value_type {
     enum bittern_value_kind kind;
-    uint8_t bits;     /* 1, 2, 2..8, 32 */
-    bool is_signed;   /* INT: two's complement; BINARY, TERNARY and ACC: true */
-    int32_t minimum;  /* smallest and largest value that occur by construction; */
-    int32_t maximum;  /* for ACC the proven range of the accumulator */
+    uint8_t bits;    /* 1, 2, 2..8, 32 */
+    bool is_signed;  /* INT: two's complement; BINARY, TERNARY and ACC: true */
+    int32_t minimum; /* smallest and largest value that occur by construction; */
+    int32_t maximum; /* for ACC the proven range of the accumulator */
 };
 
 struct bittern_shape {
@@ -161,7 +161,7 @@ struct bittern_layer {
 
 /** How an 8-bit image becomes the first layer's input. */
 struct bittern_input {
-    const char *name;          /* ONNX input */
+    const char *name;           /* ONNX input */
     struct bittern_shape shape; /* of one image: [channels][height][width] of uint8 */
     struct bittern_value_type type;
     const int16_t *table; /* [channels][256]: value that replaces pixel value u of channel c */
@@ -201,7 +201,8 @@ BITTERN_API bittern_status bittern_network_compile(const struct bittern_model *m
 BITTERN_API void bittern_network_free(struct bittern_network *network);
 
 BITTERN_API const char *bittern_network_name(const struct bittern_network *network);
-BITTERN_API const struct bittern_input *bittern_network_input(const struct bittern_network *network);
+BITTERN_API const struct bittern_input *
+bittern_network_input(const struct bittern_network *network);
 BITTERN_API size_t bittern_network_layer_count(const struct bittern_network *network);
 
 /** Layer 0..count-1; NULL past the end. */

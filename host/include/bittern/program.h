@@ -26,14 +26,14 @@ struct bittern_program;
 
 /** What an accelerator says of itself, and what a program was laid out for. */
 struct bittern_geometry {
-    char name[16];            /* "any", "tiny", "edge", "cloud", ...; NUL-terminated */
-    uint32_t version;         /* of the hardware interface; 0 for "any" */
-    uint32_t word_bits;       /* bits of activation a cycle; 0 for "any" */
-    uint32_t output_channels; /* OC: output channels that are computed at once */
-    uint32_t pixels;          /* PX: output pixels that are computed at once */
-    uint32_t units;           /* BITTERN_UNIT_... */
+    char name[16];             /* "any", "tiny", "edge", "cloud", ...; NUL-terminated */
+    uint32_t version;          /* of the hardware interface; 0 for "any" */
+    uint32_t word_bits;        /* bits of activation a cycle; 0 for "any" */
+    uint32_t output_channels;  /* OC: output channels that are computed at once */
+    uint32_t pixels;           /* PX: output pixels that are computed at once */
+    uint32_t units;            /* BITTERN_UNIT_... */
     uint32_t feature_bytes[2]; /* the two halves of the feature-map memory */
-    uint32_t weight_bytes;    /* one half of the weight double buffer */
+    uint32_t weight_bytes;     /* one half of the weight double buffer */
 };
 
 /** Program format version that this library writes. */

@@ -62,9 +62,9 @@ struct graph_attribute {
     char *s;
     int64_t *ints;
     double *floats;
-    size_t count;         /* of ints or floats */
-    size_t tensor;        /* attribute of type TENSOR (Constant's value): a constant tensor's number,
-                             else GRAPH_NONE */
+    size_t count;  /* of ints or floats */
+    size_t tensor; /* attribute of type TENSOR (Constant's value): a constant tensor's number,
+                      else GRAPH_NONE */
 };
 
 struct graph_tensor {

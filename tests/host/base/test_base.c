@@ -34,7 +34,7 @@ static void long_messages_are_cut(void **state)
     assert_int_equal(bittern_error_set(&err, BITTERN_ERR_IO, "%s", text), BITTERN_ERR_IO);
     assert_int_equal(strlen(err.message), sizeof err.message - 1);
     bittern_error_prefix(&err, "context");
-    assert_int_equal(strlen(err.message), sizeof err.message - 2);
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
     assert_memory_equal(err.message, "context: xxx", 12);
     assert_int_equal(bittern_error_set(NULL, BITTERN_ERR_IO, "ignored"), BITTERN_ERR_IO);
     bittern_error_prefix(NULL, "ignored");
