@@ -142,35 +142,103 @@ bittern_status graph_node_window(const struct bittern_model *model, const struct
 /*
  * How a node acts on its one computed input, value by value. ADD, SUB, MUL, DIV, BATCH_NORM, RELU,
  * SIGN, CLIP, IDENTITY, QUANT, BIPOLAR_QUANT, MULTI_THRESHOLD and TRUNC are elementwise where their
- * other inputs are constants that are scalar or have one value a channel (axis 1; the last axis for
- * channels-last MULTI_THRESHOLD, i.e. data_layout "NHWC").
+ * other inputs are constants that are scalar or have one value a channel. A constant divided by x
+ * is not: it is not monotone.
+ *
+ * In float64, one rounding for each operator, from left to right (c, g, ... are the constants):
+ *     ADD  x + c        SUB  x - c, c - x        MUL  x * c        DIV  x / c
+ *     BATCH_NORM        ((gamma * (x - mean)) / sqrt(var + epsilon)) + beta
+ *     RELU, SIGN, CLIP  max(x, 0); -1, 0 or +1; min(max(x, low), high)
+ *     QUANT             (round(clamp((x / scale) + zeropt)) - zeropt) * scale
+ *                       signed 1 bit: ((x / scale) + zeropt >= 0 ? 1 : -1), then the same
+ *     BIPOLAR_QUANT     x >= 0 ? scale : -scale
+ *     MULTI_THRESHOLD   (out_scale * number of thresholds <= x) + out_bias
+ *     TRUNC             (round(clamp(rint((x / scale) + zeropt) / t)) - out_zeropt) * out_scale;
+ *                       with 5 inputs: t = 2^(in_bitwidth - out_bitwidth), no clamp, out_zeropt =
+ *                       zeropt, out_scale = scale; with 6 or 7 inputs: t is the power of two
+ *                       nearest to out_scale / scale, out_zeropt = zeropt / t
  */
 enum graph_spread {
     GRAPH_SPREAD_NOT,     /* not elementwise, or constants of some other shape */
     GRAPH_SPREAD_SCALAR,  /* the same function for every value */
-    GRAPH_SPREAD_CHANNEL, /* one function a channel of axis `*axis` */
+    GRAPH_SPREAD_CHANNEL, /* one function a channel of axis `axis` */
 };
-enum graph_spread graph_elementwise_spread(const struct bittern_model *model,
-                                           const struct graph_node *node, size_t *axis,
-                                           size_t *channels);
+
+enum graph_rounding {
+    GRAPH_ROUND_HALF_EVEN, /* QONNX's ROUND */
+    GRAPH_ROUND_CEIL,
+    GRAPH_ROUND_FLOOR,
+    GRAPH_ROUND_UP,        /* away from zero */
+    GRAPH_ROUND_DOWN,      /* toward zero; also ROUND_TO_ZERO */
+    GRAPH_ROUND_HALF_UP,   /* to nearest, ties away from zero */
+    GRAPH_ROUND_HALF_DOWN, /* to nearest, ties toward zero */
+};
+
+/* Channel c's value is values[c * stride]; values is NULL where the node has no such constant. */
+struct graph_parameter {
+    const double *values;
+    size_t stride;
+};
+
+#define GRAPH_FUNCTION_PARAMETERS 5
 
 /*
- * y = f(x) for a value of channel `channel` (ignored where the spread is SCALAR), in exactly the
- * float64 operations, and their order, that bittern_model_evaluate uses.
+ * A node's function, prepared once and applied many times. It owns nothing and is good for as long
+ * as the model is. What `parameters` hold depends on op, in the order of the node's inputs without
+ * x.
  */
-double graph_elementwise_apply(const struct bittern_model *model, const struct graph_node *node,
-                               size_t channel, double x);
+struct graph_function {
+    enum graph_op op;
+    enum graph_spread spread;
+    size_t axis;     /* of the channels, where spread is CHANNEL: never 0, 1 in NCHW */
+    size_t channels; /* how many; 1 where spread is SCALAR */
+    size_t argument; /* which of the node's inputs is x: 0, or 1 as in c - x */
+    struct graph_parameter parameters[GRAPH_FUNCTION_PARAMETERS];
+    size_t steps; /* MULTI_THRESHOLD: thresholds a channel, rising */
+    enum graph_rounding rounding;
+    bool is_signed, is_narrow;
+    double epsilon, out_scale, out_bias;
+};
+
+/* For a node of a finished model, or one whose inputs' shapes are known and that was checked by
+ * graph_check_elementwise. Never fails: look at function->spread. */
+void graph_function_prepare(const struct bittern_model *model, const struct graph_node *node,
+                            struct graph_function *function);
+
+/*
+ * y = f(x) for a value of channel `channel` (0 where the spread is SCALAR), in exactly the float64
+ * operations, and their order, that bittern_model_evaluate uses.
+ */
+double graph_function_apply(const struct graph_function *function, size_t channel, double x);
 
 /*
  * +1 where f never falls as x rises, -1 where it never rises, 0 where it is constant: e.g. the sign
- * of a Mul's constant, of gamma, of a MultiThreshold's out_scale.
+ * of a MUL's constant, of gamma, of a MULTI_THRESHOLD's out_scale.
  */
-int graph_elementwise_slope(const struct bittern_model *model, const struct graph_node *node,
-                            size_t channel);
+int graph_function_slope(const struct graph_function *function, size_t channel);
 
 /* True for ops that are affine, y = a * x + b: ADD, SUB, MUL, DIV by a constant, BATCH_NORM,
- * IDENTITY; false too for a constant divided by x. */
-bool graph_elementwise_is_affine(const struct bittern_model *model, const struct graph_node *node);
+ * IDENTITY. */
+bool graph_function_is_affine(const struct graph_function *function);
+
+/* Refuse constants that an elementwise node cannot have, e.g. a scale <= 0 or NaN thresholds; part
+ * of bittern_model_finish. */
+bittern_status graph_check_elementwise(const struct bittern_model *model,
+                                       const struct graph_node *node, struct bittern_error *err);
+
+/*
+ * ---- What the other ops compute (graph_evaluate.c) --------------------------------------------
+ *
+ * With fl() one rounding to float64 and dot an exact sum of products (correctly rounded but for
+ * cancellations beyond 2^-100 of the terms' size):
+ *     CONV                 fl(fl(dot) + bias)
+ *     MATMUL               fl(dot)
+ *     GEMM                 fl(fl(alpha * fl(dot)) + fl(beta * C)); factors of 1 and a missing C
+ *                          are left out
+ *     AVERAGE_POOL         fl(fl(sum) / count); count is the kernel's size, or without the padding
+ *                          where count_include_pad is 0
+ *     GLOBAL_AVERAGE_POOL  fl(fl(sum) / (H * W))
+ */
 
 /* ---- Passes of bittern_model_finish ---------------------------------------------------------- */
 
