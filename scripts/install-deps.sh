@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Install what Bittern needs on Debian 12 or Ubuntu 22.04 and newer, and nothing else. Every
+# dependency is named here once, with what it is for. Says nothing where nothing is missing.
+set -eu
+
+usage() {
+    cat <<'EOF'
+Usage: scripts/install-deps.sh [--lint] [--fuzz] [--check | --list]
+
+Installs the missing packages with apt-get, as root or through sudo.
+
+  --lint    also what scripts/lint.sh needs
+  --fuzz    also what scripts/fuzz.sh needs
+  --check   install nothing: print what is missing; exit 1 if anything is
+  --list    install nothing: print every package and what it is for
+
+Examples:
+  scripts/install-deps.sh
+  scripts/install-deps.sh --lint --check
+EOF
+}
+
+# group, package, what it is for
+packages() {
+    cat <<'EOF'
+build build-essential          C compiler, linker, C library headers
+build cmake                    the build system
+build ninja-build              runs the build
+build pkg-config               finds the libraries below
+build libprotobuf-c-dev        ONNX: reading and writing protocol buffers
+build protobuf-c-compiler      ONNX: C code from the schema, at build time
+build libonnx-dev              ONNX: the schema itself (onnx.proto)
+build libcjson-dev             JSON output of every command
+build zlib1g-dev               data sets (.gz), check sums of program files
+build liblzma-dev              data sets (.xz)
+build libarchive-dev           data sets (.tar.gz, .zip as published)
+build libcurl4-openssl-dev     `bittern data fetch`
+build libssl-dev               SHA-256 of what was fetched
+build libpng-dev               `bittern data show --png`
+build ca-certificates          https addresses of `bittern data fetch`
+test  libcmocka-dev            unit tests
+test  libsimde-dev             tests of AVX-512 and NEON kernels on any CPU
+bench libdnnl-dev              oneDNN: what the reference engine is measured against
+lint  git                      the list of files to check
+lint  clang-14                 a second compiler's warnings
+lint  clang-format-14          formatting
+lint  clang-tidy-14            static analysis
+lint  shellcheck               shell scripts
+fuzz  clang-14                 libFuzzer's compiler
+fuzz  libclang-rt-14-dev       libFuzzer itself, and its sanitizers
+EOF
+}
+
+groups="build test bench"
+action=install
+for argument in "$@"; do
+    case $argument in
+    --lint) groups="$groups lint" ;;
+    --fuzz) groups="$groups fuzz" ;;
+    --check) action=check ;;
+    --list) action=list ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *)
+        echo "install-deps.sh: unknown option '$argument'" >&2
+        usage >&2
+        exit 2
+        ;;
+    esac
+done
+
+if [ "$action" = list ]; then
+    packages
+    exit 0
+fi
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "install-deps.sh: this script knows Debian and Ubuntu only. Install these with your own" >&2
+    echo "package manager, then run cmake as README.md says:" >&2
+    packages >&2
+    exit 1
+fi
+
+missing=
+for group in $groups; do
+    for package in $(packages | awk -v group="$group" '$1 == group { print $2 }'); do
+        state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || case " $missing " in
+        *" $package "*) ;;
+        *) missing="$missing $package" ;;
+        esac
+    done
+done
+
+[ -n "$missing" ] || exit 0
+if [ "$action" = check ]; then
+    echo "missing:$missing"
+    exit 1
+fi
+
+# The package lists are split into words on purpose, here and below.
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+    as_root=sudo
+else
+    echo "install-deps.sh: packages are missing, and this user is not root and has no sudo." >&2
+    echo "Ask an administrator to run:" >&2
+    echo "  apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+
+echo "Installing:$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086
+if ! {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+            --no-install-recommends $missing
+} >"$log" 2>&1; then
+    echo "install-deps.sh: apt-get failed:" >&2
+    tail -n 20 "$log" >&2
+    exit 1
+fi

@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Everything that is checked without running Bittern: formatting, static analysis, a second
+# compiler's warnings, shell scripts. Any finding is an error.
+set -eu
+
+usage() {
+    cat <<'EOF'
+Usage: scripts/lint.sh [--fix]
+
+Checks formatting, clang-tidy, clang's warnings and shellcheck. Any finding is an error.
+
+  --fix   reformat the C files instead of only checking them
+EOF
+}
+
+fix=false
+case ${1:-} in
+--fix) fix=true ;;
+-h | --help)
+    usage
+    exit 0
+    ;;
+'') ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac
+
+cd "$(dirname "$0")/.."
+./scripts/install-deps.sh --lint
+
+sources=$(git ls-files '*.c' '*.h')
+if $fix; then
+    # File names here have no spaces.
+    # shellcheck disable=SC2086
+    clang-format-14 -i $sources
+else
+    echo "Formatting ..."
+    # shellcheck disable=SC2086
+    clang-format-14 --dry-run --Werror $sources
+fi
+
+echo "Licence lines ..."
+for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.cpp' '*CMakeLists.txt' '*.cmake' '*.in'); do
+    head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
+        echo "lint.sh: $file has no SPDX line" >&2
+        exit 1
+    }
+done
+
+echo "Shell scripts ..."
+scripts=$(git ls-files 'scripts/*.sh' 'bench/*' '.ci/run' |
+    while read -r file; do head -n 1 "$file" | grep -q '^#!.*sh' && echo "$file"; done)
+# shellcheck disable=SC2086
+shellcheck $scripts
+
+echo "clang's warnings ..."
+mkdir -p build
+if ! { CC=clang-14 cmake --preset debug -B build/clang && cmake --build build/clang; } \
+    >build/clang.log 2>&1; then
+    grep -E -A12 'FAILED|error' build/clang.log >&2 || tail -n 40 build/clang.log >&2
+    exit 1
+fi
+
+echo "clang-tidy ..."
+# Generated protocol buffer code is not ours to tidy.
+git ls-files 'host/*.c' 'sw_train/*.c' 'tests/*.c' 'bench/*.c' |
+    while read -r file; do
+        if grep -q "\"file\": \".*/$file\"" build/clang/compile_commands.json; then
+            echo "$file"
+        fi
+    done >build/tidy-files
+xargs -P "$(nproc)" -n 4 clang-tidy-14 --quiet -p build/clang <build/tidy-files \
+    >build/tidy.log 2>build/tidy-errors.log || {
+    grep -E -A6 'error:' build/tidy.log >&2 || cat build/tidy-errors.log >&2
+    exit 1
+}
+echo "lint: nothing found"
