@@ -55,6 +55,12 @@ BITTERN_API bittern_status bittern_error_set(struct bittern_error *err, bittern_
                                              const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+/* The analyzer cannot see that a status that is set is returned as it is. */
+#define bittern_error_set(err, status, ...)                                                        \
+    ((void)(bittern_error_set)((err), (status), __VA_ARGS__), (status))
+#endif
+
 /** As bittern_error_set, with the arguments as a va_list. */
 BITTERN_API bittern_status bittern_error_set_va(struct bittern_error *err, bittern_status status,
                                                 const char *format, va_list args)

@@ -49,8 +49,8 @@ bittern_status bittern_error_set_va(struct bittern_error *err, bittern_status st
     return status;
 }
 
-bittern_status bittern_error_set(struct bittern_error *err, bittern_status status,
-                                 const char *format, ...)
+bittern_status(bittern_error_set)(struct bittern_error *err, bittern_status status,
+                                  const char *format, ...)
 {
     va_list args;
     va_start(args, format);
