@@ -32,6 +32,10 @@ struct bittern_network {
 #define NETWORK_MAX_VALUES ((size_t)1 << 28)  /* of one layer's input, acc or output */
 #define NETWORK_MAX_WEIGHTS ((size_t)1 << 31) /* of one layer */
 #define NETWORK_MAX_KERNEL 256                /* rows or columns of a window */
+#define NETWORK_MAX_STRIDE 65536
+#define NETWORK_MAX_PAD 256              /* rows or columns on one side */
+#define NETWORK_MAX_PLANE_MULTIPLIER 255 /* the largest weight level that compiling accepts */
+#define NETWORK_MAX_NAME 4096            /* bytes of a name, without the final 0 */
 #define NETWORK_MAX_SHIFT 47
 #define NETWORK_MAX_MULTIPLIER ((1 << 24) - 1) /* one 25-bit port of a DSP slice */
 #define NETWORK_PRODUCT_BITS 48                /* of acc * M + B, its accumulator's width */
@@ -66,6 +70,10 @@ struct bittern_shape network_window_output(const struct bittern_window *window, 
  */
 void network_channel_range(const struct bittern_layer *layer, size_t output_channel,
                            int64_t *minimum, int64_t *maximum);
+
+/* No weight of the output channel is in plus and minus of a plane, and no bit is set behind the
+ * last input. */
+bool network_channel_words_valid(const struct bittern_layer *layer, size_t output_channel);
 
 /*
  * Check every invariant that <bittern/network.h> states, on a network that may come from a hostile
