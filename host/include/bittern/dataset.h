@@ -38,9 +38,10 @@ BITTERN_API const struct bittern_dataset_info *bittern_dataset_find_info(const c
 /**
  * Read one split of a known data set.
  *
- * Each of these folders is tried, itself and its subfolder NAME: data_dir alone where it is not
- * NULL; else $BITTERN_DATA, $XDG_DATA_HOME/bittern (default ~/.local/share/bittern),
- * ../shared/data. Files may be as published (.gz, .tar.gz), plain, or recompressed as .xz.
+ * In each of these folders its subfolder NAME ("emnist" for all sets of EMNIST) is tried, then the
+ * folder itself: data_dir alone where it is not NULL; else $BITTERN_DATA, $XDG_DATA_HOME/bittern
+ * (default ~/.local/share/bittern), ../shared/data. Files may be as published (.gz, .tar.gz, .zip),
+ * plain, or recompressed as .xz.
  *
  * @return BITTERN_ERR_NOT_FOUND with the folders tried and the command that fetches the set;
  *         BITTERN_ERR_FORMAT with the file and the offset for truncated or inconsistent files
@@ -49,6 +50,14 @@ BITTERN_API bittern_status bittern_dataset_open(const char *name, enum bittern_s
                                                 const char *data_dir,
                                                 struct bittern_dataset **dataset,
                                                 struct bittern_error *err);
+
+/**
+ * Where bittern_dataset_open would read a split from; no file is read.
+ * @param source  out: the folder of the files, or the path of the archive; to be freed with free()
+ */
+BITTERN_API bittern_status bittern_dataset_locate(const char *name, enum bittern_split split,
+                                                  const char *data_dir, char **source,
+                                                  struct bittern_error *err);
 
 /**
  * Read a pair of IDX files (plain, .gz or .xz).

@@ -3,11 +3,12 @@
  * What the parts of the data set module share.
  *
  * known.c     the table of known sets
- * folders.c   the folder that a user's data sets are kept in
- * search.c    the folders that are tried, and the files of a set within one of them
+ * folders.c   the folders that data sets are written to and looked for in
+ * search.c    the files of a set within one of the folders that are tried
  * stream.c    bytes of a file, unpacked where they are .gz or .xz
  * members.c   members of a .tar.gz or .zip, one stream each
  * idx.c, cifar.c   the two formats, from streams
+ * load.c      a set's split, from single files or members of an archive
  * dataset.c   the public functions
  */
 #ifndef BITTERN_DATASET_DATASET_H
