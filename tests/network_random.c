@@ -431,7 +431,10 @@ static bool set_range(struct bittern_layer *layer)
     }
     layer->acc_min = (int32_t)minimum;
     layer->acc_max = (int32_t)maximum;
-    return minimum >= -INT32_MAX && maximum < INT32_MAX;
+    int64_t window =
+        layer->has_sum_pool ? (int64_t)(layer->sum_pool.kernel_h * layer->sum_pool.kernel_w) : 1;
+    return minimum >= -INT32_MAX && maximum < INT32_MAX &&
+           network_partial_sums_fit(layer, INT32_MAX / window);
 }
 
 /* In place of weights whose sums could leave 32 bits. */

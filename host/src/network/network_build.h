@@ -71,6 +71,13 @@ struct bittern_shape network_window_output(const struct bittern_window *window, 
 void network_channel_range(const struct bittern_layer *layer, size_t output_channel,
                            int64_t *minimum, int64_t *maximum);
 
+/*
+ * Does every partial sum of every accumulator, in any order over planes, taps and channels, stay
+ * within -limit..limit? Planes may cancel each other, and values that are all above 0 may, too:
+ * then a sum passes through values that the range of acc does not hold.
+ */
+bool network_partial_sums_fit(const struct bittern_layer *layer, int64_t limit);
+
 /* No weight of the output channel is in plus and minus of a plane, and no bit is set behind the
  * last input. */
 bool network_channel_words_valid(const struct bittern_layer *layer, size_t output_channel);
@@ -79,7 +86,8 @@ bool network_channel_words_valid(const struct bittern_layer *layer, size_t outpu
  * Check every invariant that <bittern/network.h> states, on a network that may come from a hostile
  * file: limits above, shapes that follow from each other, arrays that are there, planes that are
  * disjoint with clear tails, acc_min and acc_max equal to what network_channel_range gives (times
- * the sum pool's window), shifts, multipliers and products in range, thresholds in order.
+ * the sum pool's window), partial sums within 32 bits, shifts, multipliers and products in range,
+ * thresholds in order.
  */
 bittern_status network_validate(const struct bittern_network *network, struct bittern_error *err);
 

@@ -179,27 +179,32 @@ static void sum_planes(const struct bittern_layer *layer, size_t output_channel,
     }
 }
 
+/* Add up what one plane contributes to the positive and the negative weights of a channel. */
+static void sum_plane(const struct bittern_layer *layer, size_t output_channel,
+                      const struct bittern_plane *plane, int64_t *positive, int64_t *negative)
+{
+    size_t words = layer->weights.words_per_output;
+    size_t first = output_channel * words;
+    uint64_t ones = count_words(plane->plus + first, words);
+    uint64_t minus_ones =
+        plane->minus ? count_words(plane->minus + first, words) : network_fan_in(layer) - ones;
+
+    *positive += plane->multiplier * (int64_t)ones;
+    *negative -= plane->multiplier * (int64_t)minus_ones;
+}
+
 /* Sum of the positive and sum of the negative weights of one output channel. */
 static void sum_weights(const struct bittern_layer *layer, size_t output_channel, int64_t *positive,
                         int64_t *negative)
 {
-    const struct bittern_weights *weights = &layer->weights;
-    const struct bittern_plane *plane = &weights->planes[0];
-
     *positive = 0;
     *negative = 0;
     if (layer->op == BITTERN_LAYER_SUM) {
         *positive = (int64_t)network_fan_in(layer);
-    } else if (weights->plane_count > 1) {
+    } else if (layer->weights.plane_count > 1) {
         sum_planes(layer, output_channel, positive, negative);
     } else {
-        size_t first = output_channel * weights->words_per_output;
-        uint64_t ones = count_words(plane->plus + first, weights->words_per_output);
-        uint64_t minus_ones = plane->minus
-                                  ? count_words(plane->minus + first, weights->words_per_output)
-                                  : network_fan_in(layer) - ones;
-        *positive = plane->multiplier * (int64_t)ones;
-        *negative = -plane->multiplier * (int64_t)minus_ones;
+        sum_plane(layer, output_channel, &layer->weights.planes[0], positive, negative);
     }
 }
 
@@ -208,19 +213,63 @@ static bool pads(const struct bittern_window *window)
     return (window->pad_top | window->pad_left | window->pad_bottom | window->pad_right) != 0;
 }
 
+/* Range of the layer's values, padding included. */
+static void value_range(const struct bittern_layer *layer, int64_t *low, int64_t *high)
+{
+    *low = layer->input_type.minimum;
+    *high = layer->input_type.maximum;
+    if (layer->op != BITTERN_LAYER_FC && pads(&layer->window)) {
+        *low = layer->pad_value < *low ? layer->pad_value : *low;
+        *high = layer->pad_value > *high ? layer->pad_value : *high;
+    }
+}
+
 void network_channel_range(const struct bittern_layer *layer, size_t output_channel,
                            int64_t *minimum, int64_t *maximum)
 {
-    int64_t low = layer->input_type.minimum;
-    int64_t high = layer->input_type.maximum;
+    int64_t low;
+    int64_t high;
     int64_t positive;
     int64_t negative;
 
-    if (layer->op != BITTERN_LAYER_FC && pads(&layer->window)) {
-        low = layer->pad_value < low ? layer->pad_value : low;
-        high = layer->pad_value > high ? layer->pad_value : high;
-    }
+    value_range(layer, &low, &high);
     sum_weights(layer, output_channel, &positive, &negative);
     *maximum = positive * high + negative * low;
     *minimum = positive * low + negative * high;
+}
+
+/* No channel of any layer of these weights can have a larger |partial sum|. */
+static int64_t partial_sum_bound(const struct bittern_layer *layer, int64_t low, int64_t high)
+{
+    int64_t weight = layer->op == BITTERN_LAYER_SUM;
+    int64_t value = -low > high ? -low : high;
+
+    for (size_t p = 0; p < layer->weights.plane_count; p++) {
+        weight += layer->weights.planes[p].multiplier;
+    }
+    return (int64_t)network_fan_in(layer) * weight * value; /* below 2^31 * 2^11 * 2^8 */
+}
+
+bool network_partial_sums_fit(const struct bittern_layer *layer, int64_t limit)
+{
+    int64_t low;
+    int64_t high;
+
+    value_range(layer, &low, &high);
+    low = low < 0 ? low : 0;
+    high = high > 0 ? high : 0;
+    if (partial_sum_bound(layer, low, high) <= limit) {
+        return true;
+    }
+    for (size_t o = 0; o < layer->conv.channels; o++) {
+        int64_t positive = layer->op == BITTERN_LAYER_SUM ? (int64_t)network_fan_in(layer) : 0;
+        int64_t negative = 0;
+        for (size_t p = 0; p < layer->weights.plane_count; p++) {
+            sum_plane(layer, o, &layer->weights.planes[p], &positive, &negative);
+        }
+        if (positive * high + negative * low > limit || positive * low + negative * high < -limit) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -561,6 +561,10 @@ static bittern_status check_channels(const struct check *c)
     if (acc_min < INT32_MIN || acc_max > INT32_MAX) {
         return fail_width(c, acc_min, acc_max);
     }
+    if (!network_partial_sums_fit(layer, INT32_MAX / window)) {
+        return fail(c, BITTERN_ERR_RANGE,
+                    "a partial sum on the way to its accumulator could leave 32 bits");
+    }
     if (acc_min != layer->acc_min || acc_max != layer->acc_max) {
         return fail(c, BITTERN_ERR_RANGE,
                     "its accumulator's range %d..%d should be %" PRId64 "..%" PRId64,
