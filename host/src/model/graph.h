@@ -2,6 +2,11 @@
 /*
  * The graph behind a struct bittern_model, as the library's own modules see it.
  *
+ * A graph passes through four stages. The reader or the builder adds tensors and nodes in any order
+ * (graph.c); graph_sort orders them and drops what the output does not need; graph_normalize
+ * checks every node against the table of ops (graph_ops.c) and brings it to one form whatever its
+ * opset; graph_infer_and_fold gives every tensor a shape and computes the constant parts.
+ *
  * Tensors are numbered; nodes refer to them by number. Constants hold float64 whatever their
  * element type was. After bittern_model_finish the nodes are in the order of evaluation, every
  * tensor that is reached has a shape, each node has at least one input that depends on the graph's
@@ -14,6 +19,15 @@
 
 #define GRAPH_NONE SIZE_MAX /* an optional input that is left out */
 
+/* No tensor may have more elements than this; VGG-16's largest, the largest that we expect, has
+ * 103 million. It bounds what a hostile shape can make us allocate. */
+#define GRAPH_MAX_ELEMENTS ((size_t)1 << 28)
+
+/*
+ * Ops, and what graph_normalize promises about them. Optional inputs may be left out (GRAPH_NONE,
+ * or a shorter list), no output is: each op has one output, TopK two. Attributes have the kind that
+ * ONNX gives them, and no unknown ones are left on ONNX's own ops.
+ */
 enum graph_op {
     GRAPH_UNKNOWN = 0,
     GRAPH_CONV,
@@ -23,20 +37,20 @@ enum graph_op {
     GRAPH_SUB,
     GRAPH_MUL,
     GRAPH_DIV,
-    GRAPH_BATCH_NORM,
+    GRAPH_BATCH_NORM, /* training_mode is 0 */
     GRAPH_RELU,
     GRAPH_SIGN,
-    GRAPH_CLIP,
+    GRAPH_CLIP, /* inputs x, min?, max?; HardTanh is one with constants */
     GRAPH_MAX_POOL,
     GRAPH_AVERAGE_POOL,
     GRAPH_GLOBAL_AVERAGE_POOL,
     GRAPH_FLATTEN,
     GRAPH_RESHAPE,
     GRAPH_TRANSPOSE,
-    GRAPH_PAD,
-    GRAPH_IDENTITY, /* also Dropout at inference */
-    GRAPH_SOFTMAX,  /* also LogSoftmax; only after the scores */
-    GRAPH_TOP_K,
+    GRAPH_PAD,      /* inputs x, pads, value?, axes?; mode is "constant" */
+    GRAPH_IDENTITY, /* also Dropout at inference: op_name says Identity then */
+    GRAPH_SOFTMAX,  /* also LogSoftmax (op_name tells); attribute axis is always there */
+    GRAPH_TOP_K,    /* inputs x, k; outputs values, indices */
     GRAPH_ARG_MAX,
     GRAPH_QUANT,
     GRAPH_BIPOLAR_QUANT,
@@ -45,11 +59,11 @@ enum graph_op {
     /* Shape arithmetic: folded away, never left after bittern_model_finish. */
     GRAPH_SHAPE,
     GRAPH_GATHER,
-    GRAPH_SLICE,
-    GRAPH_SQUEEZE,
-    GRAPH_UNSQUEEZE,
+    GRAPH_SLICE,     /* inputs x, starts, ends, axes?, steps? */
+    GRAPH_SQUEEZE,   /* inputs x, axes? */
+    GRAPH_UNSQUEEZE, /* inputs x, axes */
     GRAPH_CONCAT,
-    GRAPH_CONSTANT,
+    GRAPH_CONSTANT, /* graph_normalize makes its output a constant tensor: none is left */
     GRAPH_CAST,
     GRAPH_OP_COUNT
 };
@@ -62,9 +76,7 @@ struct graph_attribute {
     char *s;
     int64_t *ints;
     double *floats;
-    size_t count;  /* of ints or floats */
-    size_t tensor; /* attribute of type TENSOR (Constant's value): a constant tensor's number,
-                      else GRAPH_NONE */
+    size_t count; /* of ints or floats */
 };
 
 struct graph_tensor {
@@ -98,10 +110,14 @@ struct graph_metadata {
 
 struct bittern_model {
     char *name;
-    int64_t opset;
+    int64_t opset;      /* of ONNX's own domain, as in the file */
+    int64_t node_opset; /* the one whose form the nodes have: at least 13 once normalized */
     bool finished;
+    bool batch_is_open; /* the file leaves the input's dims[0] open */
     struct graph_tensor *tensors;
     size_t tensor_count, tensor_capacity;
+    size_t *name_slots; /* hash table of tensors by name: number + 1, or 0 for a free slot */
+    size_t name_slot_count;
     struct graph_node *nodes;
     size_t node_count, node_capacity;
     size_t input;  /* tensor: exactly one, float */
@@ -121,12 +137,48 @@ const char *graph_node_string(const struct graph_node *node, const char *name,
 const struct graph_tensor *graph_node_input(const struct bittern_model *model,
                                             const struct graph_node *node, size_t i);
 
-/* Growing a graph: used by the reader and the builder. Names are copied. graph_add_tensor returns
- * the number of an existing tensor of that name, too. */
+/* ---- Growing a graph: used by the reader and the builder; names are copied ------------------- */
+
+bittern_status graph_create(const char *name, int64_t opset, struct bittern_model **model,
+                            struct bittern_error *err);
+/* The number of the tensor of that name, or GRAPH_NONE. */
+size_t graph_find_tensor(const struct bittern_model *model, const char *name);
+/* The number of the tensor of that name, added where there is none. May move model->tensors. */
 bittern_status graph_add_tensor(struct bittern_model *model, const char *name, size_t *tensor,
                                 struct bittern_error *err);
+/* A new tensor whose name starts with `stem` and was not there before. */
+bittern_status graph_add_unique_tensor(struct bittern_model *model, const char *stem,
+                                       size_t *tensor, struct bittern_error *err);
 bittern_status graph_set_shape(struct graph_tensor *tensor, const int64_t *dims, size_t rank,
                                struct bittern_error *err);
+/* Add a constant; refuses a name that already has values or a producer, and NaN. `values` is taken
+ * over on success, to be freed with free(). */
+bittern_status graph_add_constant(struct bittern_model *model, const char *name,
+                                  enum bittern_element element, const int64_t *dims, size_t rank,
+                                  double *values, size_t *tensor, struct bittern_error *err);
+
+/* A node as the reader or the builder describes it; empty names are optional inputs or outputs that
+ * are left out, and name may be NULL. */
+struct graph_node_description {
+    const char *op, *domain, *name;
+    const char *const *inputs;
+    size_t input_count;
+    const char *const *outputs;
+    size_t output_count;
+};
+bittern_status graph_add_node(struct bittern_model *model,
+                              const struct graph_node_description *description,
+                              struct graph_node **node, struct bittern_error *err);
+bittern_status graph_node_add_attribute(struct graph_node *node,
+                                        const struct bittern_attribute *attribute,
+                                        struct bittern_error *err);
+/* Put `tensor` in place of input i, making the list longer where needed. */
+bittern_status graph_node_set_input(struct graph_node *node, size_t i, size_t tensor,
+                                    struct bittern_error *err);
+void graph_node_remove_attribute(struct graph_node *node, const char *name);
+void graph_node_free(struct graph_node *node);
+/* Rebuild the table of names after tensors were renumbered or removed. */
+bittern_status graph_index_names(struct bittern_model *model, struct bittern_error *err);
 
 /* Convolution and pooling windows, with auto_pad, defaults and every check done; 2-D only. */
 struct graph_window {
@@ -245,6 +297,9 @@ bittern_status graph_check_elementwise(const struct bittern_model *model,
 /* Order the nodes so that each follows its inputs; an error names a node on a cycle, or one that
  * reads a tensor nobody makes. Nodes and tensors that the output does not need are dropped. */
 bittern_status graph_sort(struct bittern_model *model, struct bittern_error *err);
+/* Check every node against the table of ops and bring it to the form that `enum graph_op` states.
+ */
+bittern_status graph_normalize(struct bittern_model *model, struct bittern_error *err);
 /* Infer shapes and fold constants, node by node in order, until only computed nodes are left. */
 bittern_status graph_infer_and_fold(struct bittern_model *model, struct bittern_error *err);
 
@@ -258,5 +313,7 @@ bittern_status graph_evaluate_node(const struct bittern_model *model, const stru
  * ones as text for messages. */
 enum graph_op graph_op_find(const char *domain, const char *name);
 const char *graph_op_list(void);
+/* Numbers of inputs and outputs, required inputs, and attributes with their kinds, by the table. */
+bittern_status graph_check_node(const struct graph_node *node, struct bittern_error *err);
 
 #endif
