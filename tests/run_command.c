@@ -112,8 +112,8 @@ static bool collect(struct output *outputs, double deadline)
 void run_command(struct command_result *result, const struct command_options *options,
                  const char *const *arguments)
 {
-    int out[2];
-    int err[2];
+    int out[2] = {-1, -1};
+    int err[2] = {-1, -1};
     int status = 0;
     double seconds = options && options->seconds > 0 ? options->seconds : DEFAULT_SECONDS;
 

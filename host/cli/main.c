@@ -12,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    {"data", command_data, "data sets: list, show"},
     {NULL, NULL, NULL},
 };
 

@@ -35,9 +35,9 @@ struct dataset_known {
     const char *archive_folder;        /* folder of the members, in the archive or unpacked */
     const char *const *split_files[2]; /* by split: plain names, ended by NULL;
                                          IDX: images, labels; CIFAR: one or more of records */
+    size_t label_bytes;                /* CIFAR: bytes before the pixels, the last is the class */
     uint8_t first_label;               /* label of class 0 in the files (EMNIST letters: 1) */
     bool transposed;                   /* images are stored column by column (EMNIST) */
-    size_t label_bytes;                /* CIFAR: bytes before the pixels, the last is the class */
 };
 
 /* Known set 0..; NULL past the end. */

@@ -52,7 +52,7 @@ static bittern_status read_images(struct parts *parts, struct stream *stream,
 {
     const struct bittern_dataset_info *info = parts->known ? &parts->known->info : NULL;
     size_t limit = DATASET_MAX_BYTES;
-    if (parts->limit > 0) {
+    if (info && parts->limit > 0) {
         limit = parts->limit * info->height * info->width;
     }
     bittern_status status = idx_read_images(stream, limit, &parts->images, err);

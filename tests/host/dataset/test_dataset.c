@@ -243,11 +243,13 @@ static void statistics_match_a_direct_computation(void **state)
         double sum = 0.0;
         double squares = 0.0;
         for (size_t i = 0; i < (size_t)13 * 1024; i++) {
-            sum += images[(i / 1024 * 3 + channel) * 1024 + i % 1024] / 255.0;
+            size_t at = (i / 1024 * 3 + channel) * 1024 + i % 1024;
+            sum += images[at] / 255.0;
         }
         double average = sum / (13 * 1024);
         for (size_t i = 0; i < (size_t)13 * 1024; i++) {
-            double pixel = images[(i / 1024 * 3 + channel) * 1024 + i % 1024] / 255.0;
+            size_t at = (i / 1024 * 3 + channel) * 1024 + i % 1024;
+            double pixel = images[at] / 255.0;
             squares += (pixel - average) * (pixel - average);
         }
         assert_true(fabs(mean[channel] - average) < 1e-9);
