@@ -188,7 +188,7 @@ static double train_lenet(struct lenet5 *net, const struct images *train, const 
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
     size_t train_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 60000;
     size_t test_count = argc > 3 ? strtoull(argv[3], NULL, 10) : 10000;
     struct images train = {0};

@@ -21,12 +21,13 @@
 #error "digits need double arithmetic without excess precision: build with -msse2 -mfpmath=sse"
 #endif
 
-#define STEPS 8 /* straight pieces between two points of the pen */
+#define STEPS 6 /* straight pieces between two points of the pen */
 #define MAX_PATH (DIGITS_MAX_POINTS * STEPS)
-#define FIELD 7            /* control points of the elastic field along each axis */
-#define FIELD_CELL 0.4     /* their distance, in digit boxes */
-#define FIELD_START (-0.3) /* where the field's first cell begins */
-#define MARGIN 1.0         /* pixels kept free at the image's border */
+#define FIELD 7                  /* control points of the elastic field along each axis */
+#define FIELD_CELL 0.4           /* their distance, in digit boxes */
+#define FIELD_START (-0.3)       /* where the field's first cell begins */
+#define PADDED (DIGITS_SIDE + 2) /* the image being inked, with a border of paper */
+#define MARGIN 1.0               /* pixels kept free at the image's border */
 
 /* A point of the pen's path: pixels once placed; digit boxes before. */
 struct path_point {
@@ -254,13 +255,14 @@ static void fit_path(struct path *path, double radius, uint64_t *state)
 /* Ink one straight piece: full inside the pen's radius, none beyond, a ramp of width `soft`
  * between. Where pieces overlap the darker one stays. */
 static void ink_piece(const struct path_point *from, const struct path_point *to, double radius,
-                      double soft, double ink[DIGITS_PIXELS])
+                      double soft, double ink[PADDED * PADDED])
 {
     double dx = to->x - from->x;
     double dy = to->y - from->y;
     double square = dx * dx + dy * dy;
+    double inverse = square > 0.0 ? 1.0 / square : 0.0;
     double thickest = from->pressure > to->pressure ? from->pressure : to->pressure;
-    double reach = radius * thickest + soft;
+    double reach = radius * thickest + 0.5 * soft;
     double left = (from->x < to->x ? from->x : to->x) - reach;
     double right = (from->x < to->x ? to->x : from->x) + reach;
     double top = (from->y < to->y ? from->y : to->y) - reach;
@@ -274,42 +276,42 @@ static void ink_piece(const struct path_point *from, const struct path_point *to
         for (int column = first_column; column <= last_column; column++) {
             double x = column + 0.5 - from->x;
             double y = row + 0.5 - from->y;
-            double t = square > 0.0 ? clamp((x * dx + y * dy) / square, 0.0, 1.0) : 0.0;
+            double t = clamp((x * dx + y * dy) * inverse, 0.0, 1.0);
             x -= t * dx;
             y -= t * dy;
+            double distance = x * x + y * y; /* squared: most pixels need no root */
+            if (distance >= reach * reach) {
+                continue;
+            }
             double pen = radius * (from->pressure + t * (to->pressure - from->pressure));
-            double cover = clamp(0.5 + (pen - sqrt(x * x + y * y)) / soft, 0.0, 1.0);
-            double *pixel = &ink[row * DIGITS_SIDE + column];
+            double cover = clamp(0.5 + (pen - sqrt(distance)) / soft, 0.0, 1.0);
+            double *pixel = &ink[(row + 1) * PADDED + column + 1];
             *pixel = cover > *pixel ? cover : *pixel;
         }
     }
 }
 
-static double pixel_or_paper(const double *ink, int row, int column)
+/* A 3x3 binomial filter around a pixel. */
+static double blur_pixel(const double *at)
 {
-    bool inside = row >= 0 && row < DIGITS_SIDE && column >= 0 && column < DIGITS_SIDE;
-    return inside ? ink[row * DIGITS_SIDE + column] : 0.0;
+    double corners = at[-PADDED - 1] + at[-PADDED + 1] + at[PADDED - 1] + at[PADDED + 1];
+    double edges = at[-PADDED] + at[-1] + at[1] + at[PADDED];
+    return (corners + 2.0 * edges + 4.0 * at[0]) / 16.0;
 }
 
 /* Blur, darken, grain, and round to bytes. */
 static void develop(const double *ink, uint64_t *state, uint8_t *image)
 {
-    double blur = uniform(state, 0.0, 0.6); /* how much of a 3x3 binomial filter is mixed in */
+    double blur = uniform(state, 0.0, 0.6); /* how much of the blurred image is mixed in */
     double dark = uniform(state, 0.8, 1.1);
     double grain = uniform(state, 0.0, 0.12);
     bool dusty = below(state, 8) == 0; /* grain on the paper, too */
 
     for (int row = 0; row < DIGITS_SIDE; row++) {
         for (int column = 0; column < DIGITS_SIDE; column++) {
-            double soft = 0.0;
-            for (int dy = -1; dy <= 1; dy++) {
-                for (int dx = -1; dx <= 1; dx++) {
-                    double weight = (double)((2 - dy * dy) * (2 - dx * dx)) / 16.0;
-                    soft += weight * pixel_or_paper(ink, row + dy, column + dx);
-                }
-            }
-            double sharp = ink[row * DIGITS_SIDE + column];
-            double value = dark * (sharp + blur * (soft - sharp));
+            const double *at = &ink[(row + 1) * PADDED + column + 1];
+            double sharp = *at;
+            double value = dark * (sharp + blur * (blur_pixel(at) - sharp));
             double noise = grain * normal(state);
             value += value > 0.0 ? noise : dusty ? 0.7 * noise : 0.0;
             image[row * DIGITS_SIDE + column] = (uint8_t)(255.0 * clamp(value, 0.0, 1.0) + 0.5);
@@ -324,7 +326,7 @@ uint8_t digits_draw_image(uint64_t seed, enum bittern_split split, uint64_t inde
     const struct digit_glyph *glyph = choose_glyph(digit, &state);
     struct path_point points[DIGITS_MAX_POINTS];
     struct path path;
-    double ink[DIGITS_PIXELS];
+    double ink[PADDED * PADDED];
 
     size_t count = place_points(glyph, &state, points);
     trace_path(glyph, points, count, &path);
