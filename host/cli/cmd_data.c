@@ -13,6 +13,8 @@ static const struct {
     const char *summary;
 } verbs[] = {
     {"list", command_data_list, "the data sets that are known, and where they are found"},
+    {"fetch", command_data_fetch, "download sets from their publishers, or from a copy"},
+    {"make", command_data_make, "draw the embedded set of digits"},
     {"show", command_data_show, "counts, histogram, mean, deviation and samples of a set"},
 };
 

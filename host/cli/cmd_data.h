@@ -6,6 +6,8 @@
 #include <cJSON.h>
 
 int command_data_list(int argc, char **argv);
+int command_data_fetch(int argc, char **argv);
+int command_data_make(int argc, char **argv);
 int command_data_show(int argc, char **argv);
 
 /*
