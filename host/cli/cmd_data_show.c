@@ -195,7 +195,7 @@ static bittern_status choose_samples(struct view *view, const struct show_option
     wanted = show->samples_given ? show->samples : wanted;
     size_t candidates = show->class_text ? view->histogram[label] : count;
     wanted = wanted < candidates ? wanted : candidates;
-    view->samples = malloc((wanted > 0 ? wanted : 1) * sizeof *view->samples);
+    view->samples = calloc(wanted > 0 ? wanted : 1, sizeof *view->samples);
     if (!view->samples) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for %zu samples", wanted);
     }
@@ -225,7 +225,7 @@ static bittern_status write_sheet(const struct view *view, const char *path,
     if (view->sample_count == 0) {
         return bittern_error_set(err, BITTERN_ERR_NOT_FOUND, "there is no image to draw");
     }
-    const uint8_t **images = malloc(view->sample_count * sizeof *images);
+    const uint8_t **images = calloc(view->sample_count, sizeof *images);
     if (!images) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for %zu samples",
                                  view->sample_count);

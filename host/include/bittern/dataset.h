@@ -41,7 +41,7 @@ BITTERN_API const struct bittern_dataset_info *bittern_dataset_find_info(const c
  * In each of these folders its subfolder NAME ("emnist" for all sets of EMNIST) is tried, then the
  * folder itself: data_dir alone where it is not NULL; else $BITTERN_DATA, $XDG_DATA_HOME/bittern
  * (default ~/.local/share/bittern), ../shared/data. Files may be as published (.gz, .tar.gz, .zip),
- * plain, or recompressed as .xz.
+ * plain, or recompressed as .xz. A split may have fewer images than published, never more.
  *
  * @return BITTERN_ERR_NOT_FOUND with the folders tried and the command that fetches the set;
  *         BITTERN_ERR_FORMAT with the file and the offset for truncated or inconsistent files

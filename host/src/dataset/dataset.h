@@ -28,6 +28,8 @@ enum dataset_format {
 struct dataset_known {
     struct bittern_dataset_info info;
     enum dataset_format format;
+    uint8_t first_label;               /* label of class 0 in the files (EMNIST letters: 1) */
+    bool transposed;                   /* images are stored column by column (EMNIST) */
     const char *folder;                /* subfolder of a data folder that fetch and make write to */
     const char *const *class_names;    /* [info.classes] */
     const char *const *published;      /* file names to download, ended by NULL; none for digits */
@@ -36,8 +38,6 @@ struct dataset_known {
     const char *const *split_files[2]; /* by split: plain names, ended by NULL;
                                          IDX: images, labels; CIFAR: one or more of records */
     size_t label_bytes;                /* CIFAR: bytes before the pixels, the last is the class */
-    uint8_t first_label;               /* label of class 0 in the files (EMNIST letters: 1) */
-    bool transposed;                   /* images are stored column by column (EMNIST) */
 };
 
 /* Known set 0..; NULL past the end. */

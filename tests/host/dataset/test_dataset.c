@@ -180,6 +180,35 @@ static void plain_gz_and_xz_files_are_read_alike(void **state)
     free(plain.data);
 }
 
+/* Would catch: batches, read beside each other, that are joined in the order of their ends. */
+static void cifar10s_batches_are_joined_in_their_order(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct bittern_dataset *dataset;
+    for (size_t batch = 1; batch <= 5; batch++) {
+        char name[32];
+        struct bytes records = bytes_cifar(60 / batch, 1, 10);
+        records.data[0] = (uint8_t)batch; /* the first label tells the batch */
+        (void)snprintf(name, sizeof name, "data_batch_%zu.bin", batch);
+        write_and_free(records, "batches", name);
+    }
+    assert_ok(bittern_dataset_open("cifar10", BITTERN_SPLIT_TRAIN, "batches", &dataset, &err),
+              &err);
+    assert_int_equal(bittern_dataset_count(dataset), 60 + 30 + 20 + 15 + 12);
+    for (size_t batch = 1, at = 0; batch <= 5; at += 60 / batch, batch++) {
+        assert_int_equal(bittern_dataset_labels(dataset)[at], batch);
+        assert_int_equal(bittern_dataset_images(dataset)[(at + 1) * 3072], 1);
+    }
+    bittern_dataset_close(dataset);
+    write_and_free(bytes_copy("short", 5), "batches", "data_batch_4.bin");
+    assert_int_equal(
+        bittern_dataset_open("cifar10", BITTERN_SPLIT_TRAIN, "batches", &dataset, &err),
+        BITTERN_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "data_batch_4.bin"));
+    assert_null(dataset);
+}
+
 /* Would catch: a published archive that has to be unpacked first. */
 static void published_archives_are_read_where_they_lie(void **state)
 {
@@ -357,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_folder_of_another_set_is_not_taken),
         cmocka_unit_test(half_a_set_is_an_error_that_names_the_missing_file),
         cmocka_unit_test(plain_gz_and_xz_files_are_read_alike),
+        cmocka_unit_test(cifar10s_batches_are_joined_in_their_order),
         cmocka_unit_test(published_archives_are_read_where_they_lie),
         cmocka_unit_test(a_broken_file_is_named_with_its_offset),
         cmocka_unit_test(statistics_match_a_direct_computation),
