@@ -9,8 +9,10 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -588,6 +590,29 @@ static void a_folder_that_cannot_be_written_is_reported(void **state)
     assert_non_null(strstr(err.message, "/proc/none/file.part"));
 }
 
+/* Would catch: a full disk that is taken for a mirror's fault, so that each mirror is asked in
+ * vain, and a part that is lost although what fits is good. */
+static void a_full_disk_ends_the_download(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct rlimit old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    const struct rlimit full = {.rlim_cur = SIZE / 2, .rlim_max = old.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    bittern_status status = fetch("good", "good", NULL, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, BITTERN_ERR_IO);
+    assert_non_null(strstr(err.message, path_of("file.part")));
+    assert_int_equal(http_server_take_requests(server), 1);
+    assert_file_is("file.part", content, SIZE / 2);
+    assert_ok(fetch("good", NULL, NULL, &err), &err);
+    assert_fetched();
+    assert_int_equal(http_server_last_range(server), SIZE / 2);
+}
+
 /* --- The known sets --------------------------------------------------------------------------- */
 
 /* Would catch: a known set that names files for which nothing says where they are, a mistyped sum,
@@ -677,6 +702,7 @@ int main(void)
         TEST(two_downloads_at_once_become_one),
         TEST(waiting_for_another_process_can_be_cancelled),
         TEST(a_folder_that_cannot_be_written_is_reported),
+        TEST(a_full_disk_ends_the_download),
         TEST(every_known_file_has_mirrors_and_a_sum),
         TEST(unknown_and_drawn_sets_are_refused),
     };
