@@ -43,9 +43,9 @@ static void transpose(const struct graph_call *call)
     const struct graph_tensor *x = graph_node_input(call->model, call->node, 0);
     const struct graph_tensor *y = graph_call_output(call, 0);
     size_t perm[BITTERN_MODEL_MAX_RANK];
-    int64_t dense[BITTERN_MODEL_MAX_RANK];
-    int64_t source[BITTERN_MODEL_MAX_RANK];
-    int64_t target[BITTERN_MODEL_MAX_RANK];
+    int64_t dense[BITTERN_MODEL_MAX_RANK] = {0};
+    int64_t source[BITTERN_MODEL_MAX_RANK] = {0};
+    int64_t target[BITTERN_MODEL_MAX_RANK] = {0};
     (void)graph_node_perm(call->node, x->rank, perm);
     graph_dense_strides(x->dims, x->rank, dense);
     graph_dense_strides(y->dims, y->rank, target);
@@ -69,8 +69,8 @@ static bittern_status pad(const struct graph_call *call)
     for (size_t i = 0; i < y->count; i++) {
         call->outputs[0][i] = value;
     }
-    int64_t source[BITTERN_MODEL_MAX_RANK];
-    int64_t target[BITTERN_MODEL_MAX_RANK];
+    int64_t source[BITTERN_MODEL_MAX_RANK] = {0};
+    int64_t target[BITTERN_MODEL_MAX_RANK] = {0};
     int64_t first = 0;
     graph_dense_strides(x->dims, x->rank, source);
     graph_dense_strides(y->dims, y->rank, target);
@@ -93,8 +93,8 @@ static bittern_status slice(const struct graph_call *call)
     if (status != BITTERN_OK || y->count == 0) {
         return status;
     }
-    int64_t source[BITTERN_MODEL_MAX_RANK];
-    int64_t target[BITTERN_MODEL_MAX_RANK];
+    int64_t source[BITTERN_MODEL_MAX_RANK] = {0};
+    int64_t target[BITTERN_MODEL_MAX_RANK] = {0};
     int64_t first = 0;
     graph_dense_strides(x->dims, x->rank, source);
     graph_dense_strides(y->dims, y->rank, target);
@@ -112,8 +112,8 @@ static void concat(const struct graph_call *call)
     const struct graph_tensor *y = graph_call_output(call, 0);
     size_t axis = 0;
     (void)graph_resolve_axis(graph_node_int(call->node, "axis", 0), y->rank, &axis);
-    int64_t source[BITTERN_MODEL_MAX_RANK];
-    int64_t target[BITTERN_MODEL_MAX_RANK];
+    int64_t source[BITTERN_MODEL_MAX_RANK] = {0};
+    int64_t target[BITTERN_MODEL_MAX_RANK] = {0};
     graph_dense_strides(y->dims, y->rank, target);
     double *at = call->outputs[0];
     for (size_t i = 0; i < call->node->input_count; i++) {

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 
-bittern_status graph_node_fail(struct bittern_error *err, bittern_status status,
-                               const struct graph_node *node, const char *format, ...)
+bittern_status(graph_node_fail)(struct bittern_error *err, bittern_status status,
+                                const struct graph_node *node, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -20,6 +20,12 @@ bittern_status graph_node_fail(struct bittern_error *err, bittern_status status,
                                const struct graph_node *node, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+#ifdef __clang_analyzer__
+/* The analyzer cannot see that a status that is set is returned as it is. */
+#define graph_node_fail(err, status, node, ...)                                                    \
+    ((void)(graph_node_fail)((err), (status), (node), __VA_ARGS__), (status))
+#endif
+
 /* A shape as text, "[1,3,32,32]". */
 struct graph_shape_text {
     char text[BITTERN_MODEL_MAX_RANK * 21 + 3];

@@ -188,12 +188,12 @@ static void arithmetic_takes_its_constant_on_either_side(void **state)
     (void)state;
     static const struct {
         const char *op;
-        bool is_first;
         double y; /* at x = 3, c = 8 */
         int slope;
+        bool is_first;
     } cases[] = {
-        {"Add", false, 11, 1}, {"Add", true, 11, 1}, {"Sub", false, -5, 1},    {"Sub", true, 5, -1},
-        {"Mul", false, 24, 1}, {"Mul", true, 24, 1}, {"Div", false, 0.375, 1},
+        {"Add", 11, 1, false}, {"Add", 11, 1, true}, {"Sub", -5, 1, false},    {"Sub", 5, -1, true},
+        {"Mul", 24, 1, false}, {"Mul", 24, 1, true}, {"Div", 0.375, 1, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct model_builder b;
@@ -414,17 +414,17 @@ static void bad_constants_are_refused_by_name(void **state)
     (void)state;
     static const struct {
         double scale, zero_point;
-        int bits;
         const char *mode, *word;
+        int bits;
         bittern_status status;
     } quants[] = {
-        {0, 0, 4, "ROUND", "scale", BITTERN_ERR_RANGE},
-        {-1, 0, 4, "ROUND", "scale", BITTERN_ERR_RANGE},
-        {INFINITY, 0, 4, "ROUND", "scale", BITTERN_ERR_RANGE},
-        {1, INFINITY, 4, "ROUND", "zero point", BITTERN_ERR_RANGE},
-        {1, 0, 0, "ROUND", "bit width", BITTERN_ERR_RANGE},
-        {1, 0, 33, "ROUND", "bit width", BITTERN_ERR_RANGE},
-        {1, 0, 4, "SIDEWAYS", "SIDEWAYS", BITTERN_ERR_UNSUPPORTED},
+        {0, 0, "ROUND", "scale", 4, BITTERN_ERR_RANGE},
+        {-1, 0, "ROUND", "scale", 4, BITTERN_ERR_RANGE},
+        {INFINITY, 0, "ROUND", "scale", 4, BITTERN_ERR_RANGE},
+        {1, INFINITY, "ROUND", "zero point", 4, BITTERN_ERR_RANGE},
+        {1, 0, "ROUND", "bit width", 0, BITTERN_ERR_RANGE},
+        {1, 0, "ROUND", "bit width", 33, BITTERN_ERR_RANGE},
+        {1, 0, "SIDEWAYS", "SIDEWAYS", 4, BITTERN_ERR_UNSUPPORTED},
     };
     struct model_builder b;
     for (size_t i = 0; i < COUNT(quants); i++) {

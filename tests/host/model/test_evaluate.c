@@ -159,7 +159,10 @@ static void check_conv(const struct conv_case *c, uint64_t *seed)
     size_t x_count = (size_t)(c->channels * c->height * c->width);
     float *w = calloc(w_count, sizeof *w);
     double *x = calloc(x_count, sizeof *x);
-    assert_true(w != NULL && x != NULL);
+    if (w == NULL || x == NULL) {
+        fail_msg("out of memory");
+        abort();
+    }
     for (size_t i = 0; i < w_count; i++) {
         w[i] = (float)random_below(seed, 255) - 127;
     }
