@@ -92,7 +92,7 @@ static bool is_value_type(const struct bittern_value_type *type)
     case BITTERN_VALUE_BINARY:
         return type->bits == 1 && type->is_signed && type->minimum == -1 && type->maximum == 1;
     case BITTERN_VALUE_TERNARY:
-        if (type->bits != 2 || !type->is_signed) {
+        if (type->bits != 2 || !type->is_signed || type->minimum > 0 || type->maximum < 0) {
             return false;
         }
         break;
@@ -479,10 +479,7 @@ static bittern_status check_thresholds(const struct check *c, size_t channel, in
     const struct bittern_value_type *type = &c->layer->output_type;
     bool gives_minus = descending ? maximum > low : minimum < low;
     bool gives_plus = descending ? minimum <= high : maximum >= high;
-    bool gives_zero = low != high && (descending ? minimum <= low && maximum > high
-                                                 : maximum >= low && minimum < high);
-    if ((gives_minus && type->minimum > -1) || (gives_plus && type->maximum < 1) ||
-        (gives_zero && (type->minimum > 0 || type->maximum < 0))) {
+    if ((gives_minus && type->minimum > -1) || (gives_plus && type->maximum < 1)) {
         return fail(c, BITTERN_ERR_RANGE, "channel %zu: it can leave the output's range %d..%d",
                     channel, type->minimum, type->maximum);
     }

@@ -107,6 +107,8 @@ static char long_name[NETWORK_MAX_NAME + 2];
     RULE(broken_type_chain, "layer 1 'second': its input type", SECOND->input_type.maximum = 14)   \
     RULE(pad_out_of_range, "it pads with 256", FIRST->pad_value = 256)                             \
     RULE(pad_of_ternary, "layer 2 'third': it pads with 1", THIRD->pad_value = 1)                  \
+    RULE(ternary_without_zero, "layer 1 'second': its output's value type",                        \
+         SECOND->output_type.minimum = THIRD->input_type.minimum = 1)                              \
     RULE(output_type, "layer 1 'second': its output's value type", SECOND->output_type.bits = 1)   \
     RULE(kernel_zero, "its window", FIRST->window.kernel_h = 0)                                    \
     RULE(kernel_too_large, "its window", FIRST->window.kernel_w = 257)                             \
