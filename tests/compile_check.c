@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs the slow integer engine, then evaluates the graph; the observer looks up which layers a
+ * tensor belongs to, and compares.
+ */
+#include "compile_check.h"
+
+#include "network_random.h"
+#include "testing.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct comparison {
+    const struct bittern_network *network;
+    int32_t **outputs;
+    struct compile_agreement *agreement;
+    size_t first_different; /* layer of this image; the layer count where there is none */
+    bool first_is_listed;   /* all of that layer's differences are in channels it lists */
+};
+
+static bool is_listed(const struct bittern_layer *layer, size_t channel)
+{
+    for (size_t i = 0; i < layer->inexact_count; i++) {
+        if (layer->inexact_channels[i] == channel) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note(struct comparison *c, size_t l, size_t i, size_t channel, double real, double q)
+{
+    const struct bittern_layer *layer = bittern_network_layer(c->network, l);
+    if (c->agreement->first[0] == '\0') {
+        (void)snprintf(c->agreement->first, sizeof c->agreement->first,
+                       "layer %zu '%s', value %zu (channel %zu): the graph has %.17g, which is %g, "
+                       "not %d",
+                       l, layer->name, i, channel, real, q, c->outputs[l][i]);
+    }
+    if (l < c->first_different) {
+        c->first_different = l;
+        c->first_is_listed = true;
+    }
+    if (l == c->first_different && !is_listed(layer, channel)) {
+        c->first_is_listed = false;
+    }
+}
+
+static void compare_layer(struct comparison *c, size_t l, const double *values)
+{
+    const struct bittern_layer *layer = bittern_network_layer(c->network, l);
+    size_t positions = layer->output.height * layer->output.width;
+
+    for (size_t i = 0; i < layer->output.channels * positions; i++) {
+        size_t channel = i / positions;
+        double scale = layer->scale[channel];
+        double bias = layer->bias[channel];
+        double q = scale != 0 ? rint((values[i] - bias) / scale) : c->outputs[l][i];
+        double tolerance = 1e-6 * fabs(scale) + 1e-12 * (fabs(bias) + fabs(values[i]));
+        c->agreement->values++;
+        if (fabs(scale * q + bias - values[i]) > tolerance) {
+            c->agreement->off_grid++;
+            note(c, l, i, channel, values[i], NAN);
+        } else if (q != c->outputs[l][i]) {
+            c->agreement->different++;
+            note(c, l, i, channel, values[i], q);
+        }
+    }
+}
+
+static int observe(void *user, size_t image, const struct bittern_tensor_info *info,
+                   const double *values)
+{
+    struct comparison *c = user;
+    (void)image;
+    for (size_t l = 0; l < bittern_network_layer_count(c->network); l++) {
+        if (strcmp(bittern_network_layer(c->network, l)->output_name, info->name) == 0) {
+            compare_layer(c, l, values);
+        }
+    }
+    return 0;
+}
+
+static double to_real(enum bittern_input_range range, uint8_t u)
+{
+    return range == BITTERN_INPUT_0_1        ? u / 255.0
+           : range == BITTERN_INPUT_MINUS1_1 ? 2.0 * u / 255.0 - 1.0
+                                             : u;
+}
+
+/* A graph that wants channels last gets them last. */
+static bool is_channels_last(const struct bittern_model *model, const struct bittern_shape *shape)
+{
+    struct bittern_tensor_info info;
+    bittern_model_input(model, &info);
+    return info.rank == 4 && (size_t)info.dims[3] == shape->channels &&
+           (size_t)info.dims[1] == shape->height && shape->channels != shape->height;
+}
+
+static void fill_input(const struct bittern_model *model, const struct bittern_network *network,
+                       enum bittern_input_range range, const uint8_t *image, double *real)
+{
+    const struct bittern_shape *s = &bittern_network_input(network)->shape;
+    bool last = is_channels_last(model, s);
+    for (size_t c = 0; c < s->channels; c++) {
+        for (size_t p = 0; p < s->height * s->width; p++) {
+            size_t i = c * s->height * s->width + p;
+            real[last ? p * s->channels + c : i] = to_real(range, image[i]);
+        }
+    }
+}
+
+static size_t best_of(const double *scores, size_t count)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < count; i++) {
+        best = scores[i] > scores[best] ? i : best;
+    }
+    return best;
+}
+
+static bittern_status check_image(const struct bittern_model *model, struct comparison *c,
+                                  const double *real, double *scores, struct bittern_error *err)
+{
+    size_t layers = bittern_network_layer_count(c->network);
+    size_t count = bittern_network_output_count(c->network);
+    struct bittern_tensor_info output;
+
+    c->first_different = layers;
+    bittern_status status = bittern_model_evaluate(model, real, 1, observe, c, scores, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    c->agreement->images++;
+    bittern_model_output(model, &output);
+    size_t outputs = 1;
+    for (size_t i = 0; i < output.rank; i++) {
+        outputs *= (size_t)output.dims[i];
+    }
+    if (outputs == count && output.element == BITTERN_ELEMENT_FLOAT && count > 1 &&
+        best_of(scores, count) != bittern_network_classify(c->network, c->outputs[layers - 1])) {
+        c->agreement->other_class++;
+        c->agreement->untraced += !(c->first_different < layers && c->first_is_listed);
+    }
+    return status;
+}
+
+bittern_status compile_check(const struct bittern_model *model,
+                             const struct bittern_network *network, enum bittern_input_range range,
+                             const uint8_t *images, size_t count,
+                             struct compile_agreement *agreement, struct bittern_error *err)
+{
+    const struct bittern_shape *s = &bittern_network_input(network)->shape;
+    size_t size = s->channels * s->height * s->width;
+    size_t layers = bittern_network_layer_count(network);
+    double *real = malloc(size * sizeof *real);
+    double *scores = malloc((bittern_network_output_count(network) + 1) * sizeof *scores);
+    int32_t **outputs = calloc(layers, sizeof *outputs);
+    struct comparison c = {.network = network, .outputs = outputs, .agreement = agreement};
+    bittern_status status = BITTERN_OK;
+
+    if (!real || !scores || !outputs) {
+        status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to compare in");
+    }
+    for (size_t i = 0; i < count && status == BITTERN_OK; i++) {
+        fill_input(model, network, range, images + i * size, real);
+        status = slow_network_run(network, images + i * size, outputs, err);
+        if (status == BITTERN_OK) {
+            status = check_image(model, &c, real, scores, err);
+        }
+        for (size_t l = 0; l < layers; l++) {
+            free(outputs[l]);
+            outputs[l] = NULL;
+        }
+    }
+    free(outputs);
+    free(scores);
+    free(real);
+    return status;
+}
+
+void compile_draw_images(uint64_t seed, size_t count, size_t size, uint8_t *images)
+{
+    uint64_t state = seed;
+    for (size_t i = 0; i < count; i++) {
+        size_t kind = random_below(&state, 4);
+        for (size_t j = 0; j < size; j++) {
+            uint8_t u = (uint8_t)random_u64(&state);
+            images[i * size + j] = kind == 0 ? (u & 1 ? 255 : 0) : kind == 1 ? u / 4 : u;
+        }
+    }
+}

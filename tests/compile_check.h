@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Does an integer network equal the float graph that it was compiled from? Every layer's every
+ * value is compared with the float64 evaluation of the tensor that the layer stands for.
+ */
+#ifndef BITTERN_COMPILE_CHECK_H
+#define BITTERN_COMPILE_CHECK_H
+
+#include <bittern/model.h>
+#include <bittern/network.h>
+
+struct compile_agreement {
+    size_t images;
+    uint64_t values;    /* compared, of all layers */
+    uint64_t different; /* integers that the float value does not stand for */
+    uint64_t off_grid;  /* float values that stand for no integer at all */
+    size_t other_class; /* images */
+    size_t untraced;    /* of these, images on which the listed layers explain nothing */
+    char first[256];    /* the first difference, in words */
+};
+
+/*
+ * Compare on `count` images [count][channels][height][width] of uint8; sums are added to what is in
+ * *agreement. A layer whose input already differs is compared all the same.
+ */
+bittern_status compile_check(const struct bittern_model *model,
+                             const struct bittern_network *network, enum bittern_input_range range,
+                             const uint8_t *images, size_t count,
+                             struct compile_agreement *agreement, struct bittern_error *err);
+
+/* Random images; some rows are all 0 or all 255, so that ends of ranges are met. */
+void compile_draw_images(uint64_t seed, size_t count, size_t size, uint8_t *images);
+
+#endif
