@@ -45,7 +45,7 @@ static bittern_status set_scales(struct builder *b, const struct compile_values 
     for (size_t c = 0; c < b->channels; c++) {
         scale[c] = b->weights ? b->weights->step[c] : input->scale[c];
         offset[c] = b->weights ? b->weights->offset[c] : input->offset[c] * window;
-        if (stage->has_sum_pool && !stage->is_moved) {
+        if (b->weights && stage->has_sum_pool && !stage->is_moved) {
             /* A sum of affine values: as the graph has them up to float64 rounding. */
             double a;
             double d;
