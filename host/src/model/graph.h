@@ -236,8 +236,14 @@ struct graph_parameter {
 
 /*
  * A node's function, prepared once and applied many times. It owns nothing and is good for as long
- * as the model is. What `parameters` hold depends on op, in the order of the node's inputs without
- * x.
+ * as the model is. Its parameters, by op:
+ *     ADD, SUB, MUL, DIV  the constant
+ *     BATCH_NORM          gamma, beta, mean, variance
+ *     CLIP                low, high (NULL: no such bound)
+ *     QUANT               scale, zero point, bit width
+ *     BIPOLAR_QUANT       scale
+ *     MULTI_THRESHOLD     thresholds, `steps` a channel
+ *     TRUNC               scale, zero point, bits in, bits out, out scale (NULL: as scale)
  */
 struct graph_function {
     enum graph_op op;

@@ -4,15 +4,6 @@
  * attributes once; graph_function_apply computes one value from them. Evaluation of whole tensors
  * goes through the same graph_function_apply, so both give identical bits.
  *
- * Where a function's parameters stand, by op:
- *     ADD, SUB, MUL, DIV  the constant
- *     BATCH_NORM          gamma, beta, mean, variance
- *     CLIP                low, high (NULL: no such bound)
- *     QUANT               scale, zero point, bit width
- *     BIPOLAR_QUANT       scale
- *     MULTI_THRESHOLD     thresholds, `steps` a channel
- *     TRUNC               scale, zero point, bits in, bits out, out scale (NULL: as scale)
- *
  * Quant, BipolarQuant, MultiThreshold and Trunc follow QONNX's own definition: the operator
  * documents and the reference implementation of the qonnx project.
  */

@@ -154,6 +154,33 @@ static void multi_threshold_counts_thresholds_at_or_below_x(void **state)
     expect_each(finish(&b), (double[]){-2, -1, 0.49, 0.5, 3, 4}, (double[]){-1, 1, 1, 5, 7, 7}, 6);
 }
 
+/* Would catch: rows of thresholds given to the wrong axis of a channels-last tensor. */
+static void multi_threshold_finds_its_channels_in_either_layout(void **state)
+{
+    (void)state;
+    for (int is_last = 0; is_last < 2; is_last++) {
+        struct model_builder b;
+        float thresholds[] = {1, 2, 10, 20}; /* two channels of two */
+        struct bittern_attribute layout = {.name = "data_layout",
+                                           .kind = BITTERN_ATTRIBUTE_STRING,
+                                           .s = is_last ? "NHWC" : "NCHW"};
+        double x[] = {1, 15, 2, 30};
+        double y[4];
+        build_begin(&b, "layout", 13, is_last ? (int64_t[]){1, 1, 2, 2} : (int64_t[]){1, 2, 1, 2},
+                    4, 1, &err);
+        const char *name = build_floats(&b, (int64_t[]){2, 2}, 2, thresholds);
+        build_append(&b, "MultiThreshold", (const char *const[]){name, NULL}, &layout, 1);
+        struct bittern_model *model = finish(&b);
+        struct graph_function function = prepare(model, 0);
+        assert_int_equal(function.spread, GRAPH_SPREAD_CHANNEL);
+        assert_int_equal(function.axis, is_last ? 3 : 1);
+        assert_ok(bittern_model_evaluate(model, x, 1, NULL, NULL, y, &err), &err);
+        const double expected[2][4] = {{1, 2, 0, 2}, {1, 1, 2, 2}};
+        assert_memory_equal(y, expected[is_last], sizeof y);
+        bittern_model_free(model);
+    }
+}
+
 /* Would catch: the old and the new signature of Trunc mixed up. */
 static void trunc_follows_both_of_its_signatures(void **state)
 {
@@ -480,6 +507,7 @@ int main(void)
         cmocka_unit_test(quant_shifts_by_its_zero_point_and_scales_back),
         cmocka_unit_test(bipolar_quant_gives_plus_scale_at_zero),
         cmocka_unit_test(multi_threshold_counts_thresholds_at_or_below_x),
+        cmocka_unit_test(multi_threshold_finds_its_channels_in_either_layout),
         cmocka_unit_test(trunc_follows_both_of_its_signatures),
         cmocka_unit_test(arithmetic_takes_its_constant_on_either_side),
         cmocka_unit_test(a_constant_divided_by_x_is_evaluated_but_not_elementwise),

@@ -8,6 +8,7 @@
 #include "testing.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -478,6 +479,63 @@ static void a_fixed_batch_gives_the_same_values_as_single_images(void **state)
     assert_true(fabs(watches[0].sum - watches[1].sum) < 1e-9 * watches[0].sum);
 }
 
+/* Would catch: images of a fixed batch evaluated as if they were apart where the graph mixes them.
+ */
+static void a_fixed_batch_that_is_mixed_is_refused(void **state)
+{
+    (void)state;
+    struct model_builder b;
+    double x[8] = {0};
+    double y[8];
+    build_begin(&b, "mixed", 13, (int64_t[]){2, 4}, 2, 1, &err);
+    build_append(&b, "Reshape", (const char *const[]){build_ints(&b, (int64_t[]){1, 8}, 2), NULL},
+                 NULL, 0);
+    struct bittern_model *model = finish(&b);
+    assert_int_equal(bittern_model_evaluate(model, x, 2, NULL, NULL, y, &err),
+                     BITTERN_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "[1,8]"));
+    bittern_model_free(model);
+}
+
+struct job {
+    const struct bittern_model *model;
+    const double *images;
+    double output[20 * 10];
+    bittern_status status;
+};
+
+static void *evaluate_job(void *argument)
+{
+    struct job *job = argument;
+    job->status =
+        bittern_model_evaluate(job->model, job->images, 20, NULL, NULL, job->output, NULL);
+    return NULL;
+}
+
+/* Would catch: state that calls on one model share. */
+static void threads_may_evaluate_one_model_at_once(void **state)
+{
+    (void)state;
+    static struct job jobs[4];
+    double images[20 * 36];
+    uint64_t seed = 6;
+    pthread_t threads[4];
+    struct bittern_model *model = small_net(0);
+    for (size_t i = 0; i < 20 * 36; i++) {
+        images[i] = random_unit(&seed);
+    }
+    for (size_t t = 0; t < 4; t++) {
+        jobs[t] = (struct job){.model = model, .images = images};
+        assert_int_equal(pthread_create(&threads[t], NULL, evaluate_job, &jobs[t]), 0);
+    }
+    for (size_t t = 0; t < 4; t++) {
+        assert_int_equal(pthread_join(threads[t], NULL), 0);
+        assert_int_equal(jobs[t].status, BITTERN_OK);
+        assert_memory_equal(jobs[t].output, jobs[0].output, sizeof jobs[0].output);
+    }
+    bittern_model_free(model);
+}
+
 /* Would catch: an observer that misses tensors, sees them late, or cannot stop the evaluation. */
 static void the_observer_sees_every_tensor_and_can_stop(void **state)
 {
@@ -589,6 +647,8 @@ int main(void)
         cmocka_unit_test(pad_puts_its_value_around),
         cmocka_unit_test(two_computed_tensors_are_added_with_broadcasting),
         cmocka_unit_test(a_fixed_batch_gives_the_same_values_as_single_images),
+        cmocka_unit_test(a_fixed_batch_that_is_mixed_is_refused),
+        cmocka_unit_test(threads_may_evaluate_one_model_at_once),
         cmocka_unit_test(the_observer_sees_every_tensor_and_can_stop),
         cmocka_unit_test(a_tensor_that_is_read_again_later_keeps_its_values),
         cmocka_unit_test(an_unfinished_model_is_refused),
