@@ -12,7 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"data", command_data, "data sets: list, show"},
+    {"data", command_data, "data sets: list, fetch, make digits, show"},
     {NULL, NULL, NULL},
 };
 

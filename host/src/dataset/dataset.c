@@ -207,7 +207,7 @@ void bittern_dataset_statistics(const struct bittern_dataset *dataset, double *m
     size_t area = dataset->height * dataset->width;
     double pixels = (double)dataset->count * (double)area;
     for (size_t channel = 0; channel < dataset->channels; channel++) {
-        /* Sums of integers, exact: below 2^30 pixels times 255^2. */
+        /* Sums of integers, exact: below 2^47 pixels times 255^2. */
         uint64_t sum = 0;
         uint64_t squares = 0;
         for (size_t image = 0; image < dataset->count; image++) {

@@ -5,10 +5,11 @@
 
 #include "dataset/stream.h"
 
-#include <stdbool.h>
-
-/* Most bytes of pixels that are read into memory: EMNIST by class has 547 MB. */
-#define DATASET_MAX_BYTES ((size_t)1 << 30)
+/*
+ * Most bytes that are unpacked from a file of a set without a published size. A plain file is as
+ * large as it is.
+ */
+#define DATASET_MAX_UNPACKED ((size_t)1 << 30)
 /* Largest height and width. */
 #define DATASET_MAX_SIDE 4096
 

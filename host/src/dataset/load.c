@@ -47,11 +47,17 @@ static void free_parts(struct parts *parts)
     }
 }
 
+/* Memory grows with the bytes that come, so that only an unpacker could fill it. */
+static size_t unknown_limit(const struct stream *stream)
+{
+    return stream_is_packed(stream) ? DATASET_MAX_UNPACKED : SIZE_MAX;
+}
+
 static bittern_status read_images(struct parts *parts, struct stream *stream,
                                   struct bittern_error *err)
 {
     const struct bittern_dataset_info *info = parts->known ? &parts->known->info : NULL;
-    size_t limit = DATASET_MAX_BYTES;
+    size_t limit = unknown_limit(stream);
     if (info && parts->limit > 0) {
         limit = parts->limit * info->height * info->width;
     }
@@ -88,7 +94,7 @@ static bittern_status read_part(struct parts *parts, size_t index, struct stream
     if (index == IMAGES) {
         return read_images(parts, stream, err);
     }
-    return idx_read_labels(stream, parts->limit > 0 ? parts->limit : DATASET_MAX_BYTES,
+    return idx_read_labels(stream, parts->limit > 0 ? parts->limit : unknown_limit(stream),
                            known ? known->first_label : 0, known ? known->info.classes : 0,
                            &parts->labels, &parts->label_count, err);
 }

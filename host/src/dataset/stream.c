@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <lzma.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,6 +212,11 @@ void stream_close(struct stream *stream)
 const char *stream_name(const struct stream *stream)
 {
     return stream->name;
+}
+
+bool stream_is_packed(const struct stream *stream)
+{
+    return stream->packing != PACKING_NONE;
 }
 
 uint64_t stream_offset(const struct stream *stream)

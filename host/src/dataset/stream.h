@@ -10,6 +10,7 @@
 #define BITTERN_DATASET_STREAM_H
 
 #include <bittern/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ void stream_close(struct stream *stream);
 
 /* Path or name, for messages. */
 const char *stream_name(const struct stream *stream);
+
+/* Whether it gives more bytes than it takes: plain ones it gives as they are. */
+bool stream_is_packed(const struct stream *stream);
 
 /* Unpacked bytes given out so far. */
 uint64_t stream_offset(const struct stream *stream);

@@ -130,7 +130,8 @@ static void hostile_dimensions_are_refused(void **state)
         for (size_t at = 0; at < 12; at++) {
             bytes.data[4 + at] = (uint8_t)(dims[at / 4] >> (24 - 8 * (at % 4)));
         }
-        assert_int_equal(read_images(bytes, DATASET_MAX_BYTES, &images, &err), BITTERN_ERR_FORMAT);
+        assert_int_equal(read_images(bytes, DATASET_MAX_UNPACKED, &images, &err),
+                         BITTERN_ERR_FORMAT);
         assert_null(images.pixels);
         free(bytes.data);
     }
@@ -228,6 +229,27 @@ static void more_images_than_published_are_refused(void **state)
     free(labels.data);
 }
 
+/* Would catch: a bomb in a set of unknown size, or a large plain file that is refused. */
+static void only_packed_files_of_unknown_sets_are_limited(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct bittern_dataset *dataset;
+    struct bytes labels = bytes_idx_labels(3, 0, 10);
+    struct bytes images = bytes_idx_images(3, 28, 28);
+    images.data[4] = 0xFF; /* 4,278,190,083 images: 3.4 TB */
+    struct bytes packed = bytes_gzip(images);
+    assert_int_equal(load_pair(packed, labels, NULL, &dataset, &err), BITTERN_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "bytes allowed"));
+    bittern_dataset_close(dataset);
+    assert_int_equal(load_pair(images, labels, NULL, &dataset, &err), BITTERN_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "truncated"));
+    bittern_dataset_close(dataset);
+    free(packed.data);
+    free(images.data);
+    free(labels.data);
+}
+
 /* Would catch: EMNIST's letters that lie on their side, or begin at class 1. */
 static void emnist_is_put_upright(void **state)
 {
@@ -264,6 +286,7 @@ int main(void)
         cmocka_unit_test(labels_outside_of_the_classes_are_refused),
         cmocka_unit_test(files_that_do_not_belong_together_are_refused),
         cmocka_unit_test(more_images_than_published_are_refused),
+        cmocka_unit_test(only_packed_files_of_unknown_sets_are_limited),
         cmocka_unit_test(emnist_is_put_upright),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
