@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernels for CPUs other than this one, compiled from the same source against SIMDe, which writes
+ * every intrinsic in plain C. */
+#ifndef BITTERN_KERNELS_EMULATED_H
+#define BITTERN_KERNELS_EMULATED_H
+
+#include "reference/kernel.h"
+
+/* NULL past the end. */
+const struct reference_kernel *emulated_kernel_at(size_t index);
+
+#endif
