@@ -385,6 +385,19 @@ static bool copy_attribute(struct graph_attribute *copy, const struct bittern_at
     return false;
 }
 
+static bool holds_nan(const struct bittern_attribute *attribute)
+{
+    if (attribute->kind == BITTERN_ATTRIBUTE_FLOAT) {
+        return isnan(attribute->f);
+    }
+    for (size_t i = 0; attribute->kind == BITTERN_ATTRIBUTE_FLOATS && i < attribute->count; i++) {
+        if (isnan(attribute->floats[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bittern_status graph_node_add_attribute(struct graph_node *node,
                                         const struct bittern_attribute *attribute,
                                         struct bittern_error *err)
@@ -392,6 +405,10 @@ bittern_status graph_node_add_attribute(struct graph_node *node,
     struct graph_attribute copy;
     if (graph_node_attribute(node, attribute->name)) {
         return bittern_error_set(err, BITTERN_ERR_FORMAT, "node '%s' (%s) has two attributes '%s'",
+                                 node->name, node->op_name, attribute->name);
+    }
+    if (holds_nan(attribute)) {
+        return bittern_error_set(err, BITTERN_ERR_RANGE, "node '%s' (%s): attribute '%s' is NaN",
                                  node->name, node->op_name, attribute->name);
     }
     struct graph_attribute *attributes =

@@ -63,7 +63,8 @@ enum graph_op {
     GRAPH_SQUEEZE,   /* inputs x, axes? */
     GRAPH_UNSQUEEZE, /* inputs x, axes */
     GRAPH_CONCAT,
-    GRAPH_CONSTANT, /* graph_normalize makes its output a constant tensor: none is left */
+    GRAPH_CONSTANT,          /* graph_normalize makes its output a constant tensor: none is left */
+    GRAPH_CONSTANT_OF_SHAPE, /* value in attribute value_int or value_float */
     GRAPH_CAST,
     GRAPH_OP_COUNT
 };

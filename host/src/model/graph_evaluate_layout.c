@@ -171,6 +171,15 @@ static void shape(const struct graph_call *call)
     }
 }
 
+static void constant_of_shape(const struct graph_call *call)
+{
+    double value = graph_node_float(call->node, "value_float",
+                                    (double)graph_node_int(call->node, "value_int", 0));
+    for (size_t i = 0; i < graph_call_output(call, 0)->count; i++) {
+        call->outputs[0][i] = value;
+    }
+}
+
 /* Toward zero and into the type's range; true and false; float32's own rounding. */
 static void cast(const struct graph_call *call)
 {
@@ -209,6 +218,9 @@ bittern_status graph_evaluate_layout(const struct graph_call *call)
         return gather(call);
     case GRAPH_SHAPE:
         shape(call);
+        return BITTERN_OK;
+    case GRAPH_CONSTANT_OF_SHAPE:
+        constant_of_shape(call);
         return BITTERN_OK;
     case GRAPH_CAST:
         cast(call);

@@ -159,6 +159,13 @@ static const struct op_entry ops[] = {
      0,
      1,
      {{"value_float", FLOAT}, {"value_floats", FLOATS}, {"value_int", INT}, {"value_ints", INTS}}},
+    {"ConstantOfShape",
+     GRAPH_CONSTANT_OF_SHAPE,
+     false,
+     1,
+     1,
+     1,
+     {{"value_int", INT}, {"value_float", FLOAT}}},
     {"Cast", GRAPH_CAST, false, 1, 1, 1, {{"to", INT}, {"saturate", INT}}},
 };
 
@@ -196,7 +203,8 @@ const char *graph_op_list(void)
            "HardTanh, "
            "MaxPool, AveragePool, GlobalAveragePool, Flatten, Reshape, Transpose, Pad, Identity, "
            "Dropout, Softmax, LogSoftmax, TopK, ArgMax; Shape, Gather, Slice, Squeeze, Unsqueeze, "
-           "Concat, Constant, Cast over constants; Quant, BipolarQuant, MultiThreshold, Trunc of "
+           "Concat, Constant, ConstantOfShape, Cast over constants; Quant, BipolarQuant, "
+           "MultiThreshold, Trunc of "
            "domain qonnx.custom_op.general";
 }
 

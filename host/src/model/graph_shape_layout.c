@@ -440,6 +440,30 @@ static bittern_status infer_shape_op(const struct rule *rule)
     return BITTERN_OK;
 }
 
+static bittern_status infer_constant_of_shape(const struct rule *rule)
+{
+    struct graph_shape *shape = &rule->inferred->shapes[0];
+    struct graph_integers dims;
+    bittern_status status =
+        graph_node_integers(rule->model, rule->node, 0, "shape", &dims, rule->err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    if (dims.count > BITTERN_MODEL_MAX_RANK) {
+        return graph_node_fail(rule->err, BITTERN_ERR_UNSUPPORTED, rule->node,
+                               "its shape has %zu dimensions; at most %d are supported", dims.count,
+                               BITTERN_MODEL_MAX_RANK);
+    }
+    shape->rank = dims.count;
+    for (size_t i = 0; i < dims.count; i++) {
+        shape->dims[i] = dims.values[i];
+    }
+    rule->inferred->elements[0] = graph_node_attribute(rule->node, "value_int")
+                                      ? BITTERN_ELEMENT_INT64
+                                      : BITTERN_ELEMENT_FLOAT;
+    return BITTERN_OK;
+}
+
 static bittern_status infer_cast(const struct rule *rule)
 {
     int64_t to = graph_node_int(rule->node, "to", 0);
@@ -492,6 +516,8 @@ bittern_status graph_infer_layout(const struct bittern_model *model, const struc
         return infer_unsqueeze(&rule);
     case GRAPH_CONCAT:
         return infer_concat(&rule);
+    case GRAPH_CONSTANT_OF_SHAPE:
+        return infer_constant_of_shape(&rule);
     case GRAPH_CAST:
         return infer_cast(&rule);
     default:

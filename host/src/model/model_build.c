@@ -117,6 +117,13 @@ bittern_status bittern_model_add_ints(struct bittern_model *model, const char *n
     return add_values(model, name, dims, rank, NULL, data, err);
 }
 
+/* ConstantOfShape's value has a form that only the reader knows; a constant does as well. */
+static bool is_buildable(const char *domain, const char *op)
+{
+    enum graph_op found = graph_op_find(domain, op);
+    return found != GRAPH_UNKNOWN && found != GRAPH_CONSTANT_OF_SHAPE;
+}
+
 bittern_status bittern_model_add_node(struct bittern_model *model, const char *op, const char *name,
                                       const char *const *inputs, size_t input_count,
                                       const char *const *outputs, size_t output_count,
@@ -133,7 +140,7 @@ bittern_status bittern_model_add_node(struct bittern_model *model, const char *o
                                                        .output_count = output_count};
     struct graph_node *node = NULL;
     bittern_status status = check_unfinished(model, err);
-    if (status == BITTERN_OK && graph_op_find(description.domain, op) == GRAPH_UNKNOWN) {
+    if (status == BITTERN_OK && !is_buildable(description.domain, op)) {
         status =
             bittern_error_set(err, BITTERN_ERR_ARGUMENT,
                               "op '%s' is not supported; supported are %s", op, graph_op_list());

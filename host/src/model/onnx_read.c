@@ -7,6 +7,7 @@
 #include "model/onnx.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,6 +318,34 @@ static bittern_status check_node_names(const Onnx__NodeProto *proto, struct bitt
     return status;
 }
 
+/* ConstantOfShape's value is a tensor of one element: keep it as a number. */
+static bittern_status add_shape_value(struct graph_node *node, const Onnx__TensorProto *proto,
+                                      struct bittern_error *err)
+{
+    int64_t dims[BITTERN_MODEL_MAX_RANK];
+    size_t rank;
+    enum bittern_element element;
+    double *values = NULL;
+    bittern_status status =
+        onnx_tensor_values(proto, node->name, dims, &rank, &element, &values, err);
+    if (status == BITTERN_OK && (rank != 1 || dims[0] != 1 || !(fabs(values[0]) <= 0x1p53))) {
+        status = refuse_attribute(node->name, node->op_name, "value",
+                                  "must be a tensor of one finite element", err);
+    }
+    if (status == BITTERN_OK) {
+        bool is_float = element == BITTERN_ELEMENT_FLOAT || element == BITTERN_ELEMENT_DOUBLE ||
+                        element == BITTERN_ELEMENT_FLOAT16 || element == BITTERN_ELEMENT_BFLOAT16;
+        const struct bittern_attribute attribute = {.name = is_float ? "value_float" : "value_int",
+                                                    .kind = is_float ? BITTERN_ATTRIBUTE_FLOAT
+                                                                     : BITTERN_ATTRIBUTE_INT,
+                                                    .f = is_float ? (float)values[0] : 0,
+                                                    .i = is_float ? 0 : (int64_t)values[0]};
+        status = graph_node_add_attribute(node, &attribute, err);
+    }
+    free(values);
+    return status;
+}
+
 /* The tensor of a Constant node with attribute "value": it becomes an initializer. */
 static const Onnx__TensorProto *constant_value(const Onnx__NodeProto *proto)
 {
@@ -356,7 +385,14 @@ static bittern_status add_node(struct bittern_model *model, const Onnx__NodeProt
     }
     status = graph_add_node(model, &description, &node, err);
     for (size_t i = 0; status == BITTERN_OK && i < proto->n_attribute; i++) {
-        status = add_attribute(node, proto->attribute[i], err);
+        const Onnx__AttributeProto *attribute = proto->attribute[i];
+        bool is_shape_value = node->op == GRAPH_CONSTANT_OF_SHAPE && attribute->t &&
+                              strcmp(text(attribute->name), "value") == 0;
+        if (is_shape_value) {
+            status = add_shape_value(node, attribute->t, err);
+        } else if (node->op != GRAPH_UNKNOWN) { /* an unknown op is refused later, by its name */
+            status = add_attribute(node, attribute, err);
+        }
     }
     return status;
 }
