@@ -214,8 +214,8 @@ bittern_status bittern_reference_run(struct bittern_reference *engine, const uin
                           .group =
                               share < engine->workers[0].images ? share : engine->workers[0].images,
                           .image_bytes = image_bytes(engine),
-                          .outputs = bittern_network_output_count(engine->plan->network),
-                          .values = values};
+                          .outputs = bittern_network_output_count(engine->plan->network)};
+    batch.values = values;
     reference_pool_run(engine->pool, (count - 1) / batch.group + 1, run_group, &batch);
     return BITTERN_OK;
 }

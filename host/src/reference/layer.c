@@ -230,7 +230,7 @@ static void run_sum_row(const struct layer_run *run, size_t row, const struct ro
     for (size_t image = 0; image < run->count; ++image) {
         for (size_t x = 0; x < plan->layer->conv.width; ++x) {
             size_t place = (image * plan->layer->conv.width + x) * channels;
-            int32_t *sums = target->codes ? run->worker->channel_sums : target->acc + place;
+            int32_t *sums = target->acc ? target->acc + place : run->worker->channel_sums;
             sum_window(run, run->in + image * plan->input.image_bytes, row, x, sums);
             if (target->codes) {
                 run->worker->plan->kernel->finish(&plan->finish, 0, channels, sums,
@@ -277,7 +277,7 @@ static void pool_sums(const struct layer_run *run, size_t row)
     for (size_t i = 0; i < run->count * plan->pooled.width; ++i) {
         size_t left =
             i / plan->pooled.width * plan->layer->conv.width + i % plan->pooled.width * w->stride_w;
-        int32_t *sums = target.codes ? run->worker->channel_sums : target.acc + i * channels;
+        int32_t *sums = target.acc ? target.acc + i * channels : run->worker->channel_sums;
         memset(sums, 0, channels * sizeof *sums);
         for (size_t r = 0; r < w->kernel_h; ++r) {
             const int32_t *from = acc_row(run, row * w->stride_h + r) + left * channels;
@@ -308,11 +308,11 @@ static void store_row(const struct layer_run *run, size_t row)
     for (size_t i = 0; i < run->count * run->output->shape.width; ++i) {
         uint8_t *pixel =
             output_pixel(run, i / run->output->shape.width, row, i % run->output->shape.width);
-        if (from.codes) {
+        if (from.acc) {
+            memcpy(pixel, from.acc + i * channels, channels * sizeof *from.acc);
+        } else {
             reference_store_codes(run->worker->plan->kernel, run->output, from.codes + i * channels,
                                   pixel);
-        } else {
-            memcpy(pixel, from.acc + i * channels, channels * sizeof *from.acc);
         }
     }
 }
