@@ -10,6 +10,7 @@
 
 #include <bittern/error.h>
 #include <bittern/network.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,9 @@ BITTERN_API bittern_status bittern_program_read_memory(const void *data, size_t 
                                                        struct bittern_program **program,
                                                        struct bittern_error *err);
 
+/** Whether bytes start as a program file does, so that bittern_program_read is the one to try. */
+BITTERN_API bool bittern_program_recognize(const void *data, size_t size);
+
 /** Write a program file: it appears whole or not at all. */
 BITTERN_API bittern_status bittern_program_write(const struct bittern_program *program,
                                                  const char *path, struct bittern_error *err);
@@ -72,6 +76,17 @@ bittern_program_geometry(const struct bittern_program *program);
 
 /** The bytes of the program file, which are also what a device is given. */
 BITTERN_API const void *bittern_program_data(const struct bittern_program *program, size_t *size);
+
+/** One part of the program file. */
+struct bittern_program_section {
+    const char *name; /* "WEIGHTS"; lives as long as the library */
+    uint64_t offset;  /* from the file's start */
+    uint64_t bytes;
+};
+
+/** Section 0, 1, ... in the order of the file; false past the last one. */
+BITTERN_API bool bittern_program_get_section(const struct bittern_program *program, size_t index,
+                                             struct bittern_program_section *section);
 
 #ifdef __cplusplus
 }

@@ -118,3 +118,25 @@ const void *bittern_program_data(const struct bittern_program *program, size_t *
     *size = program->size;
     return program->data;
 }
+
+bool bittern_program_recognize(const void *data, size_t size)
+{
+    return size >= PROGRAM_MAGIC_SIZE && memcmp(data, PROGRAM_MAGIC, PROGRAM_MAGIC_SIZE) == 0;
+}
+
+bool bittern_program_get_section(const struct bittern_program *program, size_t index,
+                                 struct bittern_program_section *section)
+{
+    struct wire_header header;
+    struct wire_section entry;
+
+    memcpy(&header, program->data, sizeof header);
+    if (index >= header.section_count) {
+        return false;
+    }
+    memcpy(&entry, program->data + sizeof header + index * sizeof entry, sizeof entry);
+    section->name = program_section_name(entry.type);
+    section->offset = entry.offset;
+    section->bytes = entry.bytes;
+    return true;
+}

@@ -468,6 +468,30 @@ static void other_files_are_refused_by_name(void **state)
     bittern_program_free(NULL);
 }
 
+/* Would catch: a listing that misses a part of the file, or does not end. */
+static void sections_are_listed_and_cover_the_file(void **state)
+{
+    (void)state;
+    struct bittern_program_section section;
+    struct bittern_program *program = make_program(1, &small, NULL);
+    size_t size = 0;
+    const void *data = bittern_program_data(program, &size);
+    uint64_t end = sizeof(struct wire_header);
+    size_t count = 0;
+    for (; bittern_program_get_section(program, count, &section); count++) {
+        assert_true(section.offset >= end);
+        end = section.offset + section.bytes;
+        assert_string_equal(section.name, program_section_name((uint32_t)count + 1));
+    }
+    assert_int_equal(count, PROGRAM_SECTIONS - 1);
+    assert_true(end <= size && size - end < PROGRAM_ALIGNMENT);
+    assert_true(bittern_program_recognize(data, size));
+    assert_true(bittern_program_recognize(data, 8));
+    assert_false(bittern_program_recognize(data, 7));
+    assert_false(bittern_program_recognize("ONNX model", 10));
+    bittern_program_free(program);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +506,7 @@ int main(void)
         cmocka_unit_test(hostile_words_with_right_check_sums_never_crash),
         cmocka_unit_test(geometry_is_kept),
         cmocka_unit_test(other_files_are_refused_by_name),
+        cmocka_unit_test(sections_are_listed_and_cover_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
