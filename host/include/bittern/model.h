@@ -104,6 +104,10 @@ BITTERN_API bittern_status bittern_model_set_metadata(struct bittern_model *mode
 /** NULL where the model has no such key. */
 BITTERN_API const char *bittern_model_metadata(const struct bittern_model *model, const char *key);
 
+/** Key and value 0, 1, ...; false past the last one. */
+BITTERN_API bool bittern_model_metadata_entry(const struct bittern_model *model, size_t index,
+                                              const char **key, const char **value);
+
 /** Check, sort, infer shapes and fold constants, as reading does; needed before compiling. */
 BITTERN_API bittern_status bittern_model_finish(struct bittern_model *model,
                                                 struct bittern_error *err);
@@ -143,6 +147,10 @@ BITTERN_API void bittern_model_output(const struct bittern_model *model,
 BITTERN_API size_t bittern_model_node_count(const struct bittern_model *model);
 BITTERN_API void bittern_model_node(const struct bittern_model *model, size_t index,
                                     struct bittern_node_info *info);
+
+/** Initializers that the nodes read, and how many values they hold together. */
+BITTERN_API size_t bittern_model_initializer_count(const struct bittern_model *model,
+                                                   uint64_t *values);
 
 /**
  * Sees each tensor that evaluation computes, in order, the graph's output last.

@@ -211,6 +211,17 @@ const char *bittern_model_metadata(const struct bittern_model *model, const char
     return entry ? entry->value : NULL;
 }
 
+bool bittern_model_metadata_entry(const struct bittern_model *model, size_t index, const char **key,
+                                  const char **value)
+{
+    if (index >= model->metadata_count) {
+        return false;
+    }
+    *key = model->metadata[index].key;
+    *value = model->metadata[index].value;
+    return true;
+}
+
 /* ---- Looking inside -------------------------------------------------------------------------- */
 
 const char *bittern_model_name(const struct bittern_model *model)
@@ -259,4 +270,17 @@ void bittern_model_node(const struct bittern_model *model, size_t index,
     info->name = node->name;
     info->op = node->op_name;
     describe_tensor(model, node->output_count > 0 ? node->outputs[0] : GRAPH_NONE, &info->output);
+}
+
+size_t bittern_model_initializer_count(const struct bittern_model *model, uint64_t *values)
+{
+    size_t count = 0;
+    *values = 0;
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        if (model->tensors[i].is_initializer) {
+            count++;
+            *values += model->tensors[i].count;
+        }
+    }
+    return count;
 }
