@@ -50,6 +50,15 @@ BITTERN_API bittern_status bittern_reference_run(struct bittern_reference *engin
                                                  int32_t *values, struct bittern_error *err);
 
 /**
+ * As bittern_reference_run, with the input table applied already, as a device gets its input.
+ * @param input  [count][channels][height][width] input values, one byte each: int8 where the
+ *               network's input type is signed, else uint8
+ */
+BITTERN_API bittern_status bittern_reference_run_values(struct bittern_reference *engine,
+                                                        const uint8_t *input, size_t count,
+                                                        int32_t *values, struct bittern_error *err);
+
+/**
  * Sees the input (layer SIZE_MAX) and each layer's output of one image.
  * @param values  [shape.channels][shape.height][shape.width]
  * @return 0 to go on

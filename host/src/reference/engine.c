@@ -32,6 +32,7 @@ struct batch {
     struct bittern_reference *engine;
     const uint8_t *images;
     size_t count, group, image_bytes, outputs;
+    const int16_t *value_of; /* [256], or NULL: the network's tables */
     int32_t *values;
 };
 
@@ -191,12 +192,13 @@ static void run_group(void *user, size_t thread, size_t item)
     size_t first = item * batch->group;
     size_t count = batch->count - first < batch->group ? batch->count - first : batch->group;
     reference_worker_run(&batch->engine->workers[thread],
-                         batch->images + first * batch->image_bytes, count,
+                         batch->images + first * batch->image_bytes, batch->value_of, count,
                          batch->values + first * batch->outputs);
 }
 
-bittern_status bittern_reference_run(struct bittern_reference *engine, const uint8_t *images,
-                                     size_t count, int32_t *values, struct bittern_error *err)
+static bittern_status run_batch(struct bittern_reference *engine, const uint8_t *images,
+                                const int16_t *value_of, size_t count, int32_t *values,
+                                struct bittern_error *err)
 {
     if (count == 0) {
         return BITTERN_OK;
@@ -215,9 +217,38 @@ bittern_status bittern_reference_run(struct bittern_reference *engine, const uin
                               share < engine->workers[0].images ? share : engine->workers[0].images,
                           .image_bytes = image_bytes(engine),
                           .outputs = bittern_network_output_count(engine->plan->network)};
+    batch.value_of = value_of;
     batch.values = values;
     reference_pool_run(engine->pool, (count - 1) / batch.group + 1, run_group, &batch);
     return BITTERN_OK;
+}
+
+bittern_status bittern_reference_run(struct bittern_reference *engine, const uint8_t *images,
+                                     size_t count, int32_t *values, struct bittern_error *err)
+{
+    return run_batch(engine, images, NULL, count, values, err);
+}
+
+bittern_status bittern_reference_run_values(struct bittern_reference *engine, const uint8_t *input,
+                                            size_t count, int32_t *values,
+                                            struct bittern_error *err)
+{
+    const struct bittern_value_type *type = &bittern_network_input(engine->plan->network)->type;
+    int16_t value_of[256];
+    for (int i = 0; i < 256; ++i) {
+        value_of[i] = (int16_t)(type->is_signed && i > 127 ? i - 256 : i);
+    }
+    size_t bytes = input ? count * image_bytes(engine) : 0;
+    for (size_t i = 0; i < bytes; ++i) {
+        if (value_of[input[i]] < type->minimum || value_of[input[i]] > type->maximum) {
+            return bittern_error_set(err, BITTERN_ERR_RANGE,
+                                     "input value %d, number %zu of image %zu, is outside of the "
+                                     "network's %d to %d",
+                                     value_of[input[i]], i % image_bytes(engine),
+                                     i / image_bytes(engine), type->minimum, type->maximum);
+        }
+    }
+    return run_batch(engine, input, value_of, count, values, err);
 }
 
 /* Values of the largest input or output. */

@@ -24,17 +24,18 @@ bool reference_worker_prepare(struct reference_worker *worker, const struct refe
                               size_t images);
 void reference_worker_release(struct reference_worker *worker);
 
-/* Run `count` images, at most worker->images. */
-void reference_worker_run(struct reference_worker *worker, const uint8_t *images, size_t count,
-                          int32_t *values);
+/* Run `count` images, at most worker->images. `value_of` gives the input value of each byte, the
+ * same for all channels; NULL: the network's own tables do. */
+void reference_worker_run(struct reference_worker *worker, const uint8_t *images,
+                          const int16_t *value_of, size_t count, int32_t *values);
 /* Run image `number`, with every layer shown in `values`, which has room for the largest. */
 bittern_status reference_worker_trace(struct reference_worker *worker, const uint8_t *image,
                                       size_t number, bittern_layer_observer observer, void *user,
                                       int32_t *values, struct bittern_error *err);
 
 /* values.c: images in, and values out as [channel][row][column]. */
-void reference_encode_image(const struct reference_plan *plan, const uint8_t *image, uint8_t *codes,
-                            uint8_t *out);
+void reference_encode_image(const struct reference_plan *plan, const uint8_t *image,
+                            const int16_t *value_of, uint8_t *codes, uint8_t *out);
 void reference_decode_image(const struct reference_format *format, const uint8_t *values,
                             int32_t *out);
 /* Fill the padding that is in memory. */

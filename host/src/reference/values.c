@@ -46,15 +46,16 @@ int32_t reference_load_value(const struct reference_format *format, const uint8_
     }
 }
 
-void reference_encode_image(const struct reference_plan *plan, const uint8_t *image, uint8_t *codes,
-                            uint8_t *out)
+void reference_encode_image(const struct reference_plan *plan, const uint8_t *image,
+                            const int16_t *value_of, uint8_t *codes, uint8_t *out)
 {
     const struct bittern_input *input = bittern_network_input(plan->network);
     const struct reference_format *format = &plan->layers[0].input;
     const size_t pixels = input->shape.height * input->shape.width;
     for (size_t pixel = 0; pixel < pixels; ++pixel) {
         for (size_t c = 0; c < input->shape.channels; ++c) {
-            int32_t value = input->table[c * 256 + image[c * pixels + pixel]];
+            const int16_t *table = value_of ? value_of : input->table + c * 256;
+            int32_t value = table[image[c * pixels + pixel]];
             switch (format->kind) {
             case BITTERN_VALUE_BINARY:
                 codes[c] = value > 0;

@@ -36,7 +36,8 @@ void reference_worker_release(struct reference_worker *worker)
 }
 
 /* Images into the first layer's format. */
-static void load_images(struct reference_worker *worker, const uint8_t *images, size_t count)
+static void load_images(struct reference_worker *worker, const uint8_t *images,
+                        const int16_t *value_of, size_t count)
 {
     const struct reference_plan *plan = worker->plan;
     const struct reference_format *input = &plan->layers[0].input;
@@ -45,7 +46,7 @@ static void load_images(struct reference_worker *worker, const uint8_t *images, 
     for (size_t i = 0; i < count; ++i) {
         uint8_t *out = worker->values[0] + i * input->image_bytes;
         reference_fill_padding(input, out);
-        reference_encode_image(plan, images + i * bytes, worker->channel_codes, out);
+        reference_encode_image(plan, images + i * bytes, value_of, worker->channel_codes, out);
     }
 }
 
@@ -55,12 +56,12 @@ static void run_layer(struct reference_worker *worker, size_t i, size_t count)
                         count, worker->values[i % 2], worker->values[(i + 1) % 2]);
 }
 
-void reference_worker_run(struct reference_worker *worker, const uint8_t *images, size_t count,
-                          int32_t *values)
+void reference_worker_run(struct reference_worker *worker, const uint8_t *images,
+                          const int16_t *value_of, size_t count, int32_t *values)
 {
     const struct reference_plan *plan = worker->plan;
     const size_t outputs = bittern_network_output_count(plan->network);
-    load_images(worker, images, count);
+    load_images(worker, images, value_of, count);
     for (size_t i = 0; i < plan->layer_count; ++i) {
         run_layer(worker, i, count);
     }
@@ -85,7 +86,7 @@ bittern_status reference_worker_trace(struct reference_worker *worker, const uin
                                       int32_t *values, struct bittern_error *err)
 {
     const struct reference_plan *plan = worker->plan;
-    load_images(worker, image, 1);
+    load_images(worker, image, NULL, 1);
     bool goes_on =
         show(worker, &plan->layers[0].input, 0, number, SIZE_MAX, observer, user, values);
     for (size_t i = 0; goes_on && i < plan->layer_count; ++i) {

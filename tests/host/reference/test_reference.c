@@ -508,6 +508,51 @@ static void an_observer_stops_a_trace(void **state)
     bittern_network_free(network);
 }
 
+/* Would catch: values that go through the table a second time, a wrong sign, or one that is no
+ * value of the network and reads past a kernel's table. */
+static void values_behind_the_table_equal_pixels_before_it(void **state)
+{
+    (void)state;
+    struct bittern_error err = {0};
+    enum { IMAGES = 5 };
+    for (uint64_t seed = FIRST_SEED; seed < FIRST_SEED + 40; ++seed) {
+        struct bittern_network *network = NULL;
+        struct bittern_reference *engine = NULL;
+        assert_ok(random_network(seed, NULL, &network, &err), &err);
+        assert_ok(bittern_reference_create(network, NULL, &engine, &err), &err);
+        const struct bittern_input *input = bittern_network_input(network);
+        const size_t image_values = shape_values(&input->shape);
+        const size_t pixels = input->shape.height * input->shape.width;
+        const size_t outputs = bittern_network_output_count(network);
+        uint8_t *images = random_images(network, IMAGES, seed);
+        int32_t *expected = calloc(IMAGES * outputs, sizeof *expected);
+        int32_t *found = calloc(IMAGES * outputs, sizeof *found);
+        assert_true(expected && found);
+        assert_ok(bittern_reference_run(engine, images, IMAGES, expected, &err), &err);
+        for (size_t i = 0; i < IMAGES * image_values; ++i) {
+            images[i] = (uint8_t)input->table[i % image_values / pixels * 256 + images[i]];
+        }
+        assert_ok(bittern_reference_run_values(engine, images, IMAGES, found, &err), &err);
+        if (memcmp(expected, found, IMAGES * outputs * sizeof *found) != 0) {
+            fail_msg("seed %llu: the outputs differ", (unsigned long long)seed);
+        }
+        const int32_t above = input->type.maximum + 1;
+        if (above <= (input->type.is_signed ? 127 : 255)) {
+            images[IMAGES * image_values - 1] = (uint8_t)above;
+            assert_int_equal(bittern_reference_run_values(engine, images, IMAGES, found, &err),
+                             BITTERN_ERR_RANGE);
+            assert_non_null(strstr(err.message, "image 4"));
+        }
+        assert_int_equal(bittern_reference_run_values(engine, NULL, 1, found, &err),
+                         BITTERN_ERR_ARGUMENT);
+        free(images);
+        free(expected);
+        free(found);
+        bittern_reference_free(engine);
+        bittern_network_free(network);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +566,7 @@ int main(void)
         cmocka_unit_test(impossible_arguments_are_errors),
         cmocka_unit_test(a_network_too_large_for_memory_is_an_error),
         cmocka_unit_test(an_observer_stops_a_trace),
+        cmocka_unit_test(values_behind_the_table_equal_pixels_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
