@@ -39,7 +39,8 @@ struct bittern_counters {
 struct bittern_start {
     uint64_t program; /* of the program's bytes */
     uint64_t program_bytes;
-    uint64_t input;  /* [images][channels][height][width] bytes, tables applied by the host */
+    uint64_t input;  /* [images][channels][height][width]: the network's input values, one byte
+                        each, int8 or uint8 by its input type; the host has applied the tables */
     uint64_t output; /* [images][outputs] int32, little-endian */
     uint32_t images;
 };
@@ -78,7 +79,8 @@ struct bittern_backend {
     /** Start the kernel and return at once; BITTERN_ERR_DEVICE while it is busy. */
     bittern_status (*start)(void *handle, const struct bittern_start *start,
                             struct bittern_error *err);
-    /** Wait for the end of the run: its own error, or BITTERN_ERR_TIMEOUT (it goes on running). */
+    /** Wait for the end of the run: its own error, or BITTERN_ERR_TIMEOUT (it goes on running).
+     * After the end the same result comes at each call, until the next start. */
     bittern_status (*wait)(void *handle, uint32_t timeout_ms, struct bittern_error *err);
     /** Of the last finished run; of the current one as far as known while it runs. */
     bittern_status (*counters)(void *handle, struct bittern_counters *counters,
@@ -88,7 +90,12 @@ struct bittern_backend {
 /** The one symbol that a backend library exports: "bittern_backend_entry". */
 typedef const struct bittern_backend *(*bittern_backend_entry_function)(void);
 
-/** Backend names that this library knows, built in or not: 0..; NULL past the end. */
+/**
+ * Backend names that this library knows, built in or not: 0..; NULL past the end.
+ *
+ * A backend library is looked for in the folder $BITTERN_BACKENDS, then beside libbittern, then
+ * where the loader looks; one of any other name can be opened, too.
+ */
 BITTERN_API const char *bittern_backend_name(size_t index);
 
 /** Describe device `index` of a backend; BITTERN_ERR_NOT_FOUND past the last one,
@@ -97,8 +104,11 @@ BITTERN_API bittern_status bittern_device_list(const char *backend, size_t index
                                                struct bittern_device_info *info,
                                                struct bittern_error *err);
 
-/** @param name  "reference", "sim", "xrt", "xrt:0", ...; for the reference "reference:kernel=avx2"
- * and "reference:threads=2" (or both, with a comma) */
+/** Open a device.
+ * @param name  "reference", "sim", "xrt", "xrt:0", ...; for the reference "reference:kernel=avx2"
+ * and "reference:threads=2" (or both, with a comma)
+ * @return BITTERN_ERR_NOT_FOUND for an unknown backend, BITTERN_ERR_DEVICE with what to install or
+ *         to build where the backend's library is missing */
 BITTERN_API bittern_status bittern_device_open(const char *name, struct bittern_device **device,
                                                struct bittern_error *err);
 /** Waits for a run in progress. NULL is fine. */
@@ -132,10 +142,15 @@ BITTERN_API bittern_status bittern_device_counters(struct bittern_device *device
 struct bittern_session_options {
     size_t batch;        /* images a start, 1..4096; 0: 64 */
     uint32_t timeout_ms; /* for one batch; 0: 60,000 */
+    /* Called after each batch, when the values of the first `done` images of `total` are there;
+     * a non-zero return stops the run with BITTERN_ERR_CANCELLED. NULL if not wanted. */
+    int (*progress)(void *user, size_t done, size_t total);
+    void *user;
 };
 
 /**
- * Check that the program fits the device, and put it into device memory.
+ * Check that the program fits the device, and put it into device memory. The device must outlive
+ * the session; the program need not. Several sessions can share a device, run one after the other.
  * @return BITTERN_ERR_MISMATCH with both geometries where they differ
  */
 BITTERN_API bittern_status bittern_session_create(struct bittern_device *device,
@@ -146,7 +161,8 @@ BITTERN_API bittern_status bittern_session_create(struct bittern_device *device,
 BITTERN_API void bittern_session_free(struct bittern_session *session);
 
 /**
- * Run images in batches: the next batch's input is prepared and written while one runs.
+ * Run images in batches: the next batch's input is prepared and written while one runs. After an
+ * error the values of the last reported progress are there.
  * @param images    [count][channels][height][width] pixels as the data set has them
  * @param values    out: [count][bittern_network_output_count]
  * @param counters  out: summed over the batches; NULL if not wanted
