@@ -182,3 +182,13 @@ const char *cli_format_bytes(uint64_t value, char *buffer, size_t size)
     (void)snprintf(buffer, size, unit == 0 ? "%.0f %s" : "%.1f %s", scaled, units[unit]);
     return buffer;
 }
+
+int cli_finish_output(const char *command)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "bittern %s: cannot write to standard output: %s\n", command,
+                strerror(errno));
+        return CLI_EXIT_FAILED;
+    }
+    return CLI_EXIT_OK;
+}

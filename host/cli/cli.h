@@ -53,6 +53,10 @@ void cli_progress_start(struct cli_progress *progress, const char *what, const c
 void cli_progress_update(struct cli_progress *progress, uint64_t done, uint64_t total);
 void cli_progress_finish(struct cli_progress *progress);
 
+/* To be called last: CLI_EXIT_FAILED, with a message, where standard output could not be written,
+ * e.g. to a full disk. */
+int cli_finish_output(const char *command);
+
 double cli_seconds(void); /* monotonic clock */
 
 /* 1234567 -> "1,234,567" in buffer; and bytes as "1.2 MB". Both return buffer. */

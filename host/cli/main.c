@@ -13,6 +13,10 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"data", command_data, "data sets: list, fetch, make digits, show"},
+    {"compile", command_compile, "fold an ONNX model into a program"},
+    {"run", command_run, "run images through a program on a device"},
+    {"inspect", command_inspect, "show what is inside a model or program file"},
+    {"devices", command_devices, "list what programs can run on"},
     {NULL, NULL, NULL},
 };
 

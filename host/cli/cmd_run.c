@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bittern run: images through a program on a device. The session reports after each batch, which is
+ * where progress is drawn and an interrupt is seen; what was done until then is still told.
+ */
+#include "run.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_BATCH 64
+#define MAX_BATCH 4096
+#define MAX_THREADS 1024
+
+static const char help[] =
+    "Run images through a network on a device, and print accuracy and speed.\n"
+    "\n"
+    "Usage: bittern run [OPTION...] PROGRAM.btn|MODEL.onnx\n"
+    "\n"
+    "Images:\n"
+    "      --dataset NAME        data set (default: the only known one that fits the network)\n"
+    "      --split NAME          test (default) or train\n"
+    "      --data DIR            folder with data sets (default: see 'bittern data --help')\n"
+    "      --input FILE.npy      images of your own instead: uint8, [N][C][H][W]\n"
+    "      --start K             first image, counted from 0 (default 0)\n"
+    "      --images N            number of images (default: all)\n"
+    "\n"
+    "Device:\n"
+    "      --device NAME         reference (default), or another that 'bittern devices' lists\n"
+    "      --batch N             images a start of the device, 1 to 4096 (default 64)\n"
+    "      --timeout SECONDS     for one batch (default 60)\n"
+    "      --threads N           threads of the reference (default: one a CPU)\n"
+    "      --kernel NAME         kernel of the reference: avx512, avx2, neon, portable (default:\n"
+    "                            the fastest that this CPU runs)\n"
+    "\n"
+    "Output:\n"
+    "      --predictions FILE    write label, prediction and outputs of each image: .csv or .json\n"
+    "      --dump DIR            write the output of every layer as .npy (reference only; needs\n"
+    "                            --images)\n"
+    "      --json                print the result as JSON\n"
+    "      --quiet               print no progress\n"
+    "\n"
+    "  A MODEL.onnx is compiled first:\n"
+    "      --input-range RANGE   what it expects for pixel values 0..255: 0-255, 0-1 or minus1-1\n"
+    "                            (default: what its metadata says, else 0-1)\n"
+    "  -h, --help\n"
+    "\n"
+    "Examples:\n"
+    "  bittern run lenet5.btn --dataset mnist\n"
+    "  bittern run lenet5.onnx --dataset digits --images 100 --predictions out.csv\n"
+    "  bittern run lenet5.btn --input images.npy --json\n"
+    "  bittern run lenet5.btn --dataset mnist --start 17 --images 1 --dump layers\n"
+    "\n"
+    "Ctrl-C stops after the current batch and tells what was done; the exit code is then 130.\n";
+
+enum {
+    OPTION_DATASET = 256,
+    OPTION_SPLIT,
+    OPTION_DATA,
+    OPTION_INPUT,
+    OPTION_START,
+    OPTION_IMAGES,
+    OPTION_DEVICE,
+    OPTION_BATCH,
+    OPTION_TIMEOUT,
+    OPTION_THREADS,
+    OPTION_KERNEL,
+    OPTION_PREDICTIONS,
+    OPTION_DUMP,
+    OPTION_JSON,
+    OPTION_QUIET,
+    OPTION_INPUT_RANGE
+};
+
+/* ---- Command line ---------------------------------------------------------------------------- */
+
+static int take_number(const char *name, const char *text, size_t minimum, size_t maximum,
+                       size_t *value)
+{
+    if (!cli_parse_size(text, minimum, maximum, value)) {
+        return cli_usage("run", "--%s is a whole number from %zu to %zu, not '%s'", name, minimum,
+                         maximum, text);
+    }
+    return CLI_EXIT_OK;
+}
+
+static int take_split(const char *text, struct run_arguments *arguments)
+{
+    if (strcmp(text, "test") != 0 && strcmp(text, "train") != 0) {
+        return cli_usage("run", "--split is test or train, not '%s'", text);
+    }
+    arguments->choice.split = strcmp(text, "test") == 0 ? BITTERN_SPLIT_TEST : BITTERN_SPLIT_TRAIN;
+    arguments->has_split = true;
+    return CLI_EXIT_OK;
+}
+
+static int take_input_range(const char *text, struct run_arguments *arguments)
+{
+    arguments->load.has_input_range = true;
+    if (!input_range_parse(text, &arguments->load.compile.input_range)) {
+        return cli_usage("run", "--input-range is 0-255, 0-1 or minus1-1, not '%s'", text);
+    }
+    return CLI_EXIT_OK;
+}
+
+static int take_option(int option, const char *value, struct run_arguments *arguments)
+{
+    switch (option) {
+    case OPTION_DATASET:
+        arguments->choice.dataset = value;
+        return CLI_EXIT_OK;
+    case OPTION_SPLIT:
+        return take_split(value, arguments);
+    case OPTION_DATA:
+        arguments->choice.data_dir = value;
+        return CLI_EXIT_OK;
+    case OPTION_INPUT:
+        arguments->choice.input = value;
+        return CLI_EXIT_OK;
+    case OPTION_START:
+        return take_number("start", value, 0, SIZE_MAX / 2, &arguments->choice.start);
+    case OPTION_IMAGES:
+        return take_number("images", value, 1, SIZE_MAX / 2, &arguments->choice.images);
+    case OPTION_DEVICE:
+        arguments->device = value;
+        return CLI_EXIT_OK;
+    case OPTION_BATCH:
+        return take_number("batch", value, 1, MAX_BATCH, &arguments->batch);
+    case OPTION_TIMEOUT:
+        return take_number("timeout", value, 1, UINT32_MAX / 1000, &arguments->timeout_seconds);
+    case OPTION_THREADS:
+        return take_number("threads", value, 1, MAX_THREADS, &arguments->threads);
+    case OPTION_KERNEL:
+        arguments->kernel = value;
+        return CLI_EXIT_OK;
+    case OPTION_PREDICTIONS:
+        arguments->predictions = value;
+        return CLI_EXIT_OK;
+    case OPTION_DUMP:
+        arguments->dump = value;
+        return CLI_EXIT_OK;
+    case OPTION_JSON:
+        arguments->json = true;
+        return CLI_EXIT_OK;
+    case OPTION_QUIET:
+        arguments->quiet = true;
+        return CLI_EXIT_OK;
+    case OPTION_INPUT_RANGE:
+        return take_input_range(value, arguments);
+    default:
+        return cli_usage("run", "the command line is wrong");
+    }
+}
+
+/* What options say together. */
+static int check_arguments(const struct run_arguments *arguments)
+{
+    const struct image_choice *choice = &arguments->choice;
+    bool reference = strcmp(arguments->device, "reference") == 0;
+
+    if (choice->input && (choice->dataset || choice->data_dir || arguments->has_split)) {
+        return cli_usage("run", "--input takes the place of --dataset, --split and --data");
+    }
+    if ((arguments->threads > 0 || arguments->kernel) && !reference) {
+        return cli_usage("run", "--threads and --kernel are options of '--device reference'");
+    }
+    if (arguments->dump && !reference) {
+        return cli_usage("run", "--dump works with '--device reference' only");
+    }
+    if (arguments->dump && choice->images == 0) {
+        return cli_usage("run", "--dump writes every layer of every image: say how many with "
+                                "--images");
+    }
+    if (arguments->predictions && !run_predictions_name_is_known(arguments->predictions)) {
+        return cli_usage("run", "--predictions takes a name that ends in .csv or .json");
+    }
+    return CLI_EXIT_OK;
+}
+
+static int parse_arguments(int argc, char **argv, struct run_arguments *arguments, bool *done)
+{
+    static const struct option options[] = {
+        {"dataset", required_argument, NULL, OPTION_DATASET},
+        {"split", required_argument, NULL, OPTION_SPLIT},
+        {"data", required_argument, NULL, OPTION_DATA},
+        {"input", required_argument, NULL, OPTION_INPUT},
+        {"start", required_argument, NULL, OPTION_START},
+        {"images", required_argument, NULL, OPTION_IMAGES},
+        {"device", required_argument, NULL, OPTION_DEVICE},
+        {"batch", required_argument, NULL, OPTION_BATCH},
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {"threads", required_argument, NULL, OPTION_THREADS},
+        {"kernel", required_argument, NULL, OPTION_KERNEL},
+        {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
+        {"dump", required_argument, NULL, OPTION_DUMP},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"quiet", no_argument, NULL, OPTION_QUIET},
+        {"input-range", required_argument, NULL, OPTION_INPUT_RANGE},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    int option;
+
+    *done = true;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return cli_finish_output("run");
+        }
+        int code = take_option(option, optarg, arguments);
+        if (code != CLI_EXIT_OK) {
+            return code;
+        }
+    }
+    if (optind + 1 != argc) {
+        return cli_usage("run", optind == argc ? "which program or model?"
+                                               : "one program or model at a time");
+    }
+    arguments->program = argv[optind];
+    int code = check_arguments(arguments);
+    *done = code != CLI_EXIT_OK;
+    return code;
+}
+
+/* ---- The run --------------------------------------------------------------------------------- */
+
+/* "reference:threads=2,kernel=avx2" */
+static void device_name(const struct run_arguments *arguments, char *name, size_t size)
+{
+    char threads[32] = "";
+    bool both = arguments->threads > 0 && arguments->kernel;
+    if (arguments->threads > 0) {
+        (void)snprintf(threads, sizeof threads, "threads=%zu", arguments->threads);
+    }
+    (void)snprintf(name, size, "%s%s%s%s%s%s", arguments->device,
+                   arguments->threads > 0 || arguments->kernel ? ":" : "", threads, both ? "," : "",
+                   arguments->kernel ? "kernel=" : "", arguments->kernel ? arguments->kernel : "");
+}
+
+static int on_progress(void *user, size_t done, size_t total)
+{
+    struct run *run = user;
+    run->done = done;
+    cli_progress_update(&run->progress, done, total);
+    return cli_interrupted();
+}
+
+static bittern_status open_run(struct run *run, struct load_options *load,
+                               struct bittern_error *err)
+{
+    char name[256];
+    const struct run_arguments *arguments = run->arguments;
+    const struct bittern_session_options options = {
+        .batch = arguments->batch,
+        .timeout_ms = (uint32_t)(arguments->timeout_seconds * 1000),
+        .progress = on_progress,
+        .user = run};
+
+    bittern_status status = load_program(arguments->program, load, &run->program, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    run->network = bittern_program_network(run->program);
+    status = run_images_open(&arguments->choice, run->network, &run->images, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    device_name(arguments, name, sizeof name);
+    status = bittern_device_open(name, &run->device, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    run->values =
+        calloc(run->images.count, bittern_network_output_count(run->network) * sizeof *run->values);
+    if (!run->values) {
+        return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for the outputs of %zu images",
+                                 run->images.count);
+    }
+    return bittern_session_create(run->device, run->program, &options, &run->session, err);
+}
+
+static void close_run(struct run *run)
+{
+    bittern_session_free(run->session);
+    bittern_device_close(run->device);
+    run_images_close(&run->images);
+    bittern_program_free(run->program);
+    free(run->values);
+}
+
+static bittern_status run_images_through(struct run *run, struct bittern_error *err)
+{
+    double started = cli_seconds();
+    cli_progress_start(&run->progress, "Running", "images", run->arguments->quiet);
+    bittern_status status = bittern_session_run(run->session, run->images.pixels, run->images.count,
+                                                run->values, &run->counters, err);
+    run->seconds = cli_seconds() - started;
+    cli_progress_finish(&run->progress);
+    return status;
+}
+
+static bittern_status write_files(const struct run *run, struct bittern_error *err)
+{
+    const struct run_arguments *arguments = run->arguments;
+    const struct bittern_reference_options options = {.threads = arguments->threads,
+                                                      .kernel = arguments->kernel};
+    bittern_status status = BITTERN_OK;
+    if (arguments->predictions) {
+        status = run_write_predictions(arguments->predictions, run->network, &run->images,
+                                       run->values, run->done, err);
+    }
+    if (status == BITTERN_OK && arguments->dump && run->done == run->images.count) {
+        status = run_dump_layers(arguments->dump, run->network, &options, run->images.pixels,
+                                 run->done, err);
+    }
+    return status;
+}
+
+int command_run(int argc, char **argv)
+{
+    struct run_arguments arguments = {.device = "reference",
+                                      .batch = DEFAULT_BATCH,
+                                      .timeout_seconds = 60,
+                                      .choice = {.split = BITTERN_SPLIT_TEST}};
+    struct run run = {.arguments = &arguments};
+    struct bittern_error err = {0};
+    bool done = false;
+
+    int code = parse_arguments(argc, argv, &arguments, &done);
+    if (done) {
+        return code;
+    }
+    cli_catch_interrupts();
+    struct load_options load = arguments.load;
+    bittern_status status = open_run(&run, &load, &err);
+    if (status == BITTERN_ERR_ARGUMENT) {
+        code = cli_usage("run", "%s", err.message);
+        goto cleanup;
+    }
+    if (status == BITTERN_OK) {
+        status = run_images_through(&run, &err);
+    }
+    bool interrupted = status == BITTERN_ERR_CANCELLED;
+    if (status == BITTERN_OK || interrupted) {
+        status = write_files(&run, &err);
+    }
+    if (status != BITTERN_OK) {
+        code = cli_fail("run", &err);
+        goto cleanup;
+    }
+    code = arguments.json ? run_print_json(&run) : run_print(&run);
+    if (code == CLI_EXIT_OK && interrupted) {
+        code = CLI_EXIT_INTERRUPTED;
+    }
+
+cleanup:
+    close_run(&run);
+    return code;
+}
