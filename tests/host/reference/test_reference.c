@@ -220,7 +220,13 @@ static void make_weights(struct dot_case *d, bool ternary, uint64_t *seed)
         size_t tail = d->inputs - i % words * 64;
         uint64_t mask = tail < 64 ? (UINT64_C(1) << tail) - 1 : UINT64_MAX;
         uint64_t nonzero = ternary ? random_u64(seed) : UINT64_MAX;
-        uint64_t sign = random_below(seed, 8) ? random_u64(seed) : UINT64_MAX;
+        /* Every other output channel has equal weights only, so that narrow sums come to their ends
+         * where the values are equal too. */
+        uint64_t sign = random_u64(seed);
+        if (i / words % 2 == 1) {
+            sign = i / words % 4 == 1 ? UINT64_MAX : 0;
+            nonzero = UINT64_MAX;
+        }
         d->plus[i] = sign & nonzero & mask;
         d->minus[i] = ~sign & nonzero & mask;
     }
@@ -247,7 +253,7 @@ static void make_values(struct dot_case *d, const struct reference_kernel *kerne
                         : d->kind == BITTERN_VALUE_TERNARY ? 3
                                                            : 256;
         for (size_t i = 0; i < d->inputs; ++i) {
-            codes[i] = (uint8_t)(extreme ? levels - 1 : random_below(seed, levels));
+            codes[i] = (uint8_t)(extreme ? p % 2 * (levels - 1) : random_below(seed, levels));
         }
         if (d->kind == BITTERN_VALUE_BINARY) {
             kernel->pack_binary(codes, d->inputs, (uint64_t *)(void *)values);
