@@ -209,6 +209,9 @@ static bool plan_three_levels(const struct survey *s, struct plan *plan)
 
 static bool plan_magnitudes(const struct survey *s, struct plan *plan)
 {
+    if (s->largest == 0) {
+        return false;
+    }
     plan->ternary = true;
     while (1 << plan->count <= s->largest) {
         plan->multipliers[plan->count] = 1 << plan->count;
