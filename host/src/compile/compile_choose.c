@@ -405,6 +405,12 @@ bittern_status compile_choose_values(struct compile_staircase *staircases, size_
         fill_in(staircases, values)) {
         return BITTERN_OK;
     }
+    if (fits && set.count == 1) {
+        return bittern_error_set(err, BITTERN_ERR_UNSUPPORTED,
+                                 "its only level is %g, and the next convolution pads with a value "
+                                 "that is %g here",
+                                 set.values[0], pad_real ? *pad_real : 0);
+    }
     if (fits && set.count > 1 && compile_find_grid(set.values, set.count, &grid)) {
         if (choose_from_grid(&grid, pad_real, values) && fill_in(staircases, values)) {
             return BITTERN_OK;
