@@ -170,10 +170,13 @@ static void write_npy(const char *name, const char *header, const uint8_t *value
     static uint8_t bytes[1 << 16];
     size_t length = strlen(header);
     assert_true(10 + length + count <= sizeof bytes);
-    memcpy(bytes, "\x93NUMPY\x01\x00", 8);
+    const uint8_t start[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    memcpy(bytes, start, sizeof start);
     bytes[8] = (uint8_t)length;
     bytes[9] = (uint8_t)(length >> 8);
-    memcpy(bytes + 10, header, length);
+    for (size_t i = 0; i < length; i++) {
+        bytes[10 + i] = (uint8_t)header[i];
+    }
     if (count > 0) {
         memcpy(bytes + 10 + length, values, count);
     }

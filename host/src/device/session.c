@@ -408,8 +408,8 @@ bittern_status bittern_session_run(struct bittern_session *session, const uint8_
     if (count == 0) {
         return BITTERN_OK;
     }
-    struct session_run run = {
-        .session = session, .images = images, .count = count, .values = values};
+    struct session_run run = {.session = session, .images = images, .count = count};
+    run.values = values;
     size_t batches = (count - 1) / session->options.batch + 1;
 
     bittern_status status = write_batch(&run, 0, err);
