@@ -49,6 +49,12 @@ static void *take(struct writer *writer, size_t count, size_t size)
     return block->content;
 }
 
+/* A list of pointers to messages or strings. */
+static void *take_list(struct writer *writer, size_t count)
+{
+    return take(writer, count + 1, sizeof(void *));
+}
+
 static void release(struct writer *writer)
 {
     while (writer->blocks) {
@@ -110,7 +116,7 @@ static Onnx__TensorShapeProto *make_shape(struct writer *writer, const int64_t *
     Onnx__TensorShapeProto *shape;
     bool is_open = batch_is_open(writer->model);
     NEW_MESSAGE(writer, shape, onnx__tensor_shape_proto__init);
-    Onnx__TensorShapeProto__Dimension **list = take(writer, rank + 1, sizeof *list);
+    Onnx__TensorShapeProto__Dimension **list = take_list(writer, rank);
     if (!shape || !list) {
         return NULL;
     }
@@ -135,7 +141,7 @@ static Onnx__TensorShapeProto *make_shape(struct writer *writer, const int64_t *
 static Onnx__ValueInfoProto **make_value(struct writer *writer,
                                          const struct bittern_tensor_info *info, bool has_shape)
 {
-    Onnx__ValueInfoProto **list = take(writer, 1, sizeof *list);
+    Onnx__ValueInfoProto **list = take_list(writer, 1);
     Onnx__TypeProto *type;
     Onnx__TypeProto__Tensor *tensor;
     NEW_MESSAGE(writer, type, onnx__type_proto__init);
@@ -200,7 +206,7 @@ static void fill_attribute(struct writer *writer, const struct graph_attribute *
 static char **make_names(struct writer *writer, const size_t *tensors, size_t count)
 {
     static char none[1] = "";
-    char **names = take(writer, count + 1, sizeof *names);
+    char **names = take_list(writer, count);
     for (size_t i = 0; names && i < count; i++) {
         names[i] = tensors[i] == GRAPH_NONE ? none : writer->model->tensors[tensors[i]].name;
     }
@@ -211,7 +217,7 @@ static Onnx__NodeProto *make_node(struct writer *writer, const struct graph_node
 {
     Onnx__NodeProto *proto;
     NEW_MESSAGE(writer, proto, onnx__node_proto__init);
-    Onnx__AttributeProto **attributes = take(writer, node->attribute_count + 1, sizeof *attributes);
+    Onnx__AttributeProto **attributes = take_list(writer, node->attribute_count);
     char **inputs = make_names(writer, node->inputs, node->input_count);
     char **outputs = make_names(writer, node->outputs, node->output_count);
     if (!proto || !attributes || !inputs || !outputs) {
@@ -249,8 +255,8 @@ static void fill_graph(struct writer *writer, const struct bittern_tensor_info *
     graph->n_input = graph->input ? 1 : 0;
     graph->output = make_value(writer, output, output_has_shape);
     graph->n_output = graph->output ? 1 : 0;
-    graph->node = take(writer, model->node_count + 1, sizeof(Onnx__NodeProto *));
-    graph->initializer = take(writer, model->tensor_count + 1, sizeof(Onnx__TensorProto *));
+    graph->node = take_list(writer, model->node_count);
+    graph->initializer = take_list(writer, model->tensor_count);
     if (!graph->node || !graph->initializer) {
         return;
     }
@@ -267,7 +273,7 @@ static void fill_graph(struct writer *writer, const struct bittern_tensor_info *
 static void fill_opsets(struct writer *writer, Onnx__ModelProto *proto)
 {
     const struct bittern_model *model = writer->model;
-    proto->opset_import = take(writer, MAX_DOMAINS, sizeof *proto->opset_import);
+    proto->opset_import = take_list(writer, MAX_DOMAINS);
     if (!proto->opset_import) {
         return;
     }
@@ -295,7 +301,7 @@ static void fill_opsets(struct writer *writer, Onnx__ModelProto *proto)
 static void fill_metadata(struct writer *writer, Onnx__ModelProto *proto)
 {
     const struct bittern_model *model = writer->model;
-    proto->metadata_props = take(writer, model->metadata_count + 1, sizeof *proto->metadata_props);
+    proto->metadata_props = take_list(writer, model->metadata_count);
     for (size_t i = 0; proto->metadata_props && i < model->metadata_count; i++) {
         NEW_MESSAGE(writer, proto->metadata_props[i], onnx__string_string_entry_proto__init);
         if (!proto->metadata_props[i]) {

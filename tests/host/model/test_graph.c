@@ -58,7 +58,7 @@ static void random_graphs_are_sorted_whatever_their_order(void **state)
         struct bittern_error err;
         struct bittern_model *model = create(13);
         char names[NODES + 1][16];
-        size_t order[NODES];
+        size_t order[NODES] = {0};
         (void)snprintf(names[0], sizeof names[0], "x");
         for (size_t i = 0; i < NODES; i++) {
             (void)snprintf(names[i + 1], sizeof names[0], "t%zu", i);
