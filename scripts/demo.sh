@@ -8,9 +8,10 @@ usage() {
     cat <<'EOF'
 Usage: scripts/demo.sh
 
-Installs what is missing, builds, draws the embedded data set of digits, compiles two networks that
-were trained elsewhere and exported as QONNX, and runs all test images through them on the reference
-engine. Everything it makes is in build/demo.
+Installs what is missing, builds, compiles two networks that were trained with PyTorch and exported
+as QONNX, and runs all test images through them on the reference engine: MNIST's where they are
+found ('bittern data fetch mnist' gets them), else those of the embedded set of drawn digits.
+Everything it makes is in build/demo.
 EOF
 }
 
@@ -35,28 +36,37 @@ out=build/demo
 mkdir -p "$out"
 
 echo
-echo "1. The data: ten classes of drawn digits, the same on every machine"
-if [ ! -d "$out/digits" ]; then
-    "$bittern" data make digits --data "$out"
+if "$bittern" data show mnist --split test --samples 0 >/dev/null 2>&1; then
+    data=mnist
+    echo "1. The data: MNIST's test images"
+    "$bittern" data show mnist --split test --samples 2
+else
+    data=digits
+    echo "1. The data: digits, drawn the same on every machine"
+    [ -d "$out/digits" ] || "$bittern" data make digits --data "$out"
+    export BITTERN_DATA="$out"
+    "$bittern" data show digits --split test --samples 2
 fi
-"$bittern" data show digits --data "$out" --split test --samples 8
 
-for name in tfc-w1a1-digits lenet5-w2a2-digits; do
+step=2
+for network in tfc-w1a1 lenet5-w2a2; do
     echo
-    echo "2. Compile $name.onnx: from a float graph to integers"
-    "$bittern" compile "examples/$name.onnx" -o "$out/$name.btn"
+    echo "$step. Compile $network-$data.onnx: from a float graph to integers"
+    "$bittern" compile "examples/$network-$data.onnx" -o "$out/$network.btn"
     echo
-    echo "3. Run all test images on the reference engine"
-    "$bittern" run "$out/$name.btn" --dataset digits --data "$out"
+    echo "$((step + 1)). Run all test images through it on the reference engine"
+    "$bittern" run "$out/$network.btn" --dataset "$data"
+    step=$((step + 2))
 done
 
 cat <<EOF
 
 Done. Both programs are in $out. To go on:
-  $bittern inspect $out/tfc-w1a1-digits.btn     what is inside
-  $bittern run --help                            other data, every layer's values, JSON
-  docs/model-format.md                           bring your own network
-  docs/numerics.md                               why the integers are exact
+
+  $bittern inspect $out/lenet5-w2a2.btn    what is inside
+  $bittern run --help                              other data, every layer's values, JSON
+  docs/model-format.md                                           bring your own network
+  docs/numerics.md                                               why the integers are exact
 
 Training and the simulated accelerator are not part of Bittern yet: this is what exists.
 EOF
