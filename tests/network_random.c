@@ -81,7 +81,7 @@ static enum bittern_value_kind draw_value_kind(struct generator *g)
 {
     static const enum bittern_value_kind kinds[] = {BITTERN_VALUE_BINARY, BITTERN_VALUE_TERNARY,
                                                     BITTERN_VALUE_INT};
-    return kinds[random_below(&g->state, 3)];
+    return g->options.only_planes ? BITTERN_VALUE_INT : kinds[random_below(&g->state, 3)];
 }
 
 static bool draw_input(struct generator *g)
@@ -247,9 +247,19 @@ static bool draw_plane(struct generator *g, struct bittern_layer *layer, int zer
     return true;
 }
 
+/* For layers of planes alone: powers of two up and down, all of the largest, sums at the end of a
+ * byte and next to it. */
+static const int32_t plane_multipliers[][BITTERN_MAX_PLANES] = {
+    {1, 2, 4, 8, 16, 32, 64, 128},
+    {128, 64, 32, 16, 8, 4, 2, 1},
+    {255, 255, 255, 255, 255, 255, 255, 255},
+    {63, 64, 64, 64, 127, 1, 126, 1},
+};
+
 static bool draw_weights(struct generator *g, struct bittern_layer *layer)
 {
     struct bittern_weights *weights = &layer->weights;
+    const int32_t *multipliers = NULL;
 
     if (layer->op == BITTERN_LAYER_SUM) {
         return true;
@@ -260,13 +270,21 @@ static bool draw_weights(struct generator *g, struct bittern_layer *layer)
     if (weights->kind == BITTERN_WEIGHT_PLANES) {
         weights->plane_count = chance(g, 30) ? 7 : between(g, 1, 4);
     }
+    if (g->options.only_planes) {
+        weights->kind = BITTERN_WEIGHT_PLANES;
+        weights->plane_count = between(g, 2, BITTERN_MAX_PLANES);
+        multipliers = plane_multipliers[random_below(&g->state, sizeof plane_multipliers /
+                                                                    sizeof plane_multipliers[0])];
+    }
     for (size_t p = 0; p < weights->plane_count; p++) {
         struct bittern_plane *plane = &weights->planes[p];
         bool ternary = weights->kind == BITTERN_WEIGHT_TERNARY ||
                        (weights->kind == BITTERN_WEIGHT_PLANES && chance(g, 70));
         int zero_percent = ternary ? (int)random_below(&g->state, 101) : -1;
         plane->multiplier = 1;
-        if (weights->plane_count > 1) {
+        if (multipliers) {
+            plane->multiplier = multipliers[p];
+        } else if (weights->plane_count > 1) {
             plane->multiplier = chance(g, 70)
                                     ? (int32_t)1 << p
                                     : (int32_t)between(g, 1, NETWORK_MAX_PLANE_MULTIPLIER);

@@ -7,6 +7,7 @@
 #define BITTERN_NETWORK_RANDOM_H
 
 #include <bittern/network.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct random_network_options {
     size_t max_layers;   /* 0: 4 */
     size_t max_channels; /* 0: 70, so that words of 64 have a tail */
     size_t max_side;     /* 0: 12 */
+    bool only_planes;    /* integers between all layers, and several planes in all weights */
 };
 
 /* A valid network drawn from the seed; the caller frees it. */

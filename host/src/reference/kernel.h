@@ -32,7 +32,7 @@
 struct reference_lanes {
     size_t lanes;  /* output channels a block */
     size_t blocks; /* blocks a group */
-    size_t unit;   /* input channels a unit: bits, or for integers signed bytes -1, 0, +1 */
+    size_t unit;   /* input channels a unit: bits, or for integers signed bytes */
     size_t bytes;  /* of a unit */
 };
 
@@ -75,14 +75,15 @@ struct reference_kernel {
     int (*is_supported)(void);
     struct reference_lanes bits; /* binary and ternary values */
     struct reference_lanes ints;
-    int32_t int_bias; /* dot_ints sums weight * (code - int_bias) */
+    int32_t int_bias; /* sums of integers are of weight * (code - int_bias), modulo 2^32 */
 
     /* Value kind first, weight kind last. */
     reference_dot_function dot_binary_binary;
     reference_dot_function dot_binary_ternary;
     reference_dot_function dot_ternary_binary;
     reference_dot_function dot_ternary_ternary;
-    reference_dot_function dot_ints;
+    reference_dot_function dot_ints;      /* weights -1, 0, +1 */
+    reference_dot_function dot_wide_ints; /* weights -127..127 */
 
     /* Channels first..first + count - 1; acc and codes start at channel `first`. */
     void (*finish)(const struct reference_finish *finish, size_t first, size_t count,

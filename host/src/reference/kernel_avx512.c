@@ -4,7 +4,8 @@
  * lane an output channel. 4 vectors of output channels and 4 points share loads; their 64-bit sums
  * stay in registers over the whole window and cannot overflow.
  *
- * Integers multiply with vpdpbusd: four values times four weights for each of 16 channels.
+ * Integers multiply with vpdpbusd: four values times four weights for each of 16 channels, exact
+ * for all signed bytes.
  *
  * What limits it: the ports that do popcounts (Ice Lake and later: one a cycle).
  */
@@ -263,6 +264,7 @@ const struct reference_kernel reference_kernel_avx512 = {
     .dot_ternary_binary = dot_ternary_binary,
     .dot_ternary_ternary = dot_ternary_ternary,
     .dot_ints = dot_ints,
+    .dot_wide_ints = dot_ints,
     .finish = finish_codes,
     .max_codes = finish_max_codes,
     .pack_binary = finish_pack_binary,

@@ -4,7 +4,8 @@
  * counts the bits of every byte. Sums are bytes for as long as they cannot overflow, then 16-bit,
  * then int32.
  *
- * Integers multiply as signed bytes, value - 128 times -1, 0 or +1, into 16-bit sums.
+ * Integers multiply as signed bytes, value - 128 times the weight, into 16-bit sums: of 255
+ * products where weights are -1, 0 or +1, else of two.
  */
 #include "reference/kernel_finish.h"
 #ifdef BITTERN_EMULATED
@@ -277,6 +278,71 @@ static void dot_ints(const struct reference_dot *dot)
     }
 }
 
+/* 16-bit products of up to two units with all blocks, added to int32 sums. At most 2 * 128 * 127 =
+ * 32512, which is below 2^15. */
+static ALWAYS_INLINE void add_wide_units(const uint8_t *weights, const uint8_t *values,
+                                         size_t count, size_t blocks, int32x4_t sum[][4])
+{
+    for (size_t b = 0; b < blocks; ++b) {
+        int16x8_t low = vdupq_n_s16(0);
+        int16x8_t high = vdupq_n_s16(0);
+        for (size_t i = 0; i < count; ++i) {
+            int8x8_t value = vdup_n_s8((int8_t)(values[i] - 128));
+            int8x16_t weight =
+                vreinterpretq_s8_u8(vld1q_u8(weights + (i * blocks + b) * NEON_LANES));
+            low = vmlal_s8(low, value, vget_low_s8(weight));
+            high = vmlal_s8(high, value, vget_high_s8(weight));
+        }
+        sum[b][0] = vaddw_s16(sum[b][0], vget_low_s16(low));
+        sum[b][1] = vaddw_s16(sum[b][1], vget_high_s16(low));
+        sum[b][2] = vaddw_s16(sum[b][2], vget_low_s16(high));
+        sum[b][3] = vaddw_s16(sum[b][3], vget_high_s16(high));
+    }
+}
+
+static ALWAYS_INLINE void dot_wide_blocks(const struct reference_dot *dot, size_t blocks)
+{
+    for (size_t p = 0; p < dot->point_count; ++p) {
+        int32x4_t sum[NEON_BLOCKS][4];
+        for (size_t i = 0; i < 4 * blocks; ++i) {
+            sum[i / 4][i % 4] = vdupq_n_s32(0);
+        }
+        for (size_t r = 0; r < dot->run_count; ++r) {
+            const struct reference_run *run = &dot->runs[r];
+            const uint8_t *weights = dot->weights + run->weight * blocks * NEON_LANES;
+            const uint8_t *values = dot->points[p] + run->input;
+            size_t i = 0;
+            for (; i + 2 <= run->length; i += 2) {
+                add_wide_units(weights + i * blocks * NEON_LANES, values + i, 2, blocks, sum);
+            }
+            if (i < run->length) {
+                add_wide_units(weights + i * blocks * NEON_LANES, values + i, 1, blocks, sum);
+            }
+        }
+        for (size_t i = 0; i < 4 * blocks; ++i) {
+            vst1q_s32(dot->sums + p * dot->stride + 4 * i, sum[i / 4][i % 4]);
+        }
+    }
+}
+
+static void dot_wide_ints(const struct reference_dot *dot)
+{
+    switch (dot->blocks) {
+    case 1:
+        dot_wide_blocks(dot, 1);
+        break;
+    case 2:
+        dot_wide_blocks(dot, 2);
+        break;
+    case 3:
+        dot_wide_blocks(dot, 3);
+        break;
+    default:
+        dot_wide_blocks(dot, 4);
+        break;
+    }
+}
+
 /* Every aarch64 CPU that Linux runs on has NEON. */
 static int is_supported(void)
 {
@@ -300,6 +366,7 @@ const struct reference_kernel reference_kernel_neon = {
     .dot_ternary_binary = dot_ternary_binary,
     .dot_ternary_ternary = dot_ternary_ternary,
     .dot_ints = dot_ints,
+    .dot_wide_ints = dot_wide_ints,
     .finish = finish_codes,
     .max_codes = finish_max_codes,
     .pack_binary = finish_pack_binary,

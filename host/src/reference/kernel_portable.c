@@ -107,6 +107,7 @@ const struct reference_kernel reference_kernel_portable = {
     .dot_ternary_binary = dot_ternary_binary,
     .dot_ternary_ternary = dot_ternary_ternary,
     .dot_ints = dot_ints,
+    .dot_wide_ints = dot_ints,
     .finish = finish_codes,
     .max_codes = finish_max_codes,
     .pack_binary = finish_pack_binary,

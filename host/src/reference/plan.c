@@ -104,6 +104,20 @@ static reference_dot_function choose_dot(const struct reference_kernel *kernel,
     }
 }
 
+/* How many planes from `first` on go into one array of weights: for integers, as many as are sure
+ * to sum to a signed byte. */
+static size_t count_folded(const struct reference_layer *plan, size_t first)
+{
+    const struct bittern_weights *weights = &plan->layer->weights;
+    int32_t sum = weights->planes[first].multiplier;
+    size_t end = first + 1;
+    while (plan->input.kind == BITTERN_VALUE_INT && end < weights->plane_count &&
+           sum + weights->planes[end].multiplier <= INT8_MAX) {
+        sum += weights->planes[end++].multiplier;
+    }
+    return end - first;
+}
+
 /* Integers are summed as codes, value - low, and some kernels subtract int_bias from those. */
 static bool plan_base(struct reference_layer *plan, const struct reference_kernel *kernel)
 {
@@ -135,13 +149,16 @@ static bool plan_weights(struct reference_layer *plan, const struct reference_ke
     if (layer->op == BITTERN_LAYER_SUM) {
         return true;
     }
-    for (; plan->plane_count < layer->weights.plane_count; ++plan->plane_count) {
-        const struct bittern_plane *plane = &layer->weights.planes[plan->plane_count];
-        struct reference_plane *out = &plan->planes[plan->plane_count];
-        out->dot = choose_dot(kernel, plan->input.kind, plane->minus != NULL);
-        if (!reference_pack_weights(plan, plane, out)) {
+    for (size_t first = 0; first < layer->weights.plane_count;) {
+        const struct bittern_plane *planes = &layer->weights.planes[first];
+        struct reference_plane *out = &plan->planes[plan->plane_count++];
+        size_t count = count_folded(plan, first);
+        out->dot = count > 1 ? kernel->dot_wide_ints
+                             : choose_dot(kernel, plan->input.kind, planes->minus != NULL);
+        if (!reference_pack_weights(plan, planes, count, out)) {
             return false;
         }
+        first += count;
     }
     return plan_base(plan, kernel);
 }

@@ -27,6 +27,7 @@ struct reference_format {
     size_t image_bytes;
 };
 
+/* One plane of the network's weights, or several folded into signed bytes. */
 struct reference_plane {
     int32_t multiplier;
     reference_dot_function dot;
@@ -75,9 +76,11 @@ const struct reference_format *reference_plan_output(const struct reference_plan
 /* Zeroed and aligned to 64 bytes, with slack behind it; NULL where there is no memory. */
 void *reference_allocate(size_t count, size_t size);
 
-/* Weights of all output channels in the kernel's order; false where there is no memory. */
-bool reference_pack_weights(const struct reference_layer *plan, const struct bittern_plane *plane,
-                            struct reference_plane *out);
+/* Weights of all output channels in the kernel's order; false where there is no memory.
+ * @param count  planes: 1; or more for integer values, where multipliers add up to at most 127: the
+ *               bytes are then the sum of all planes, -127..127, else -1, 0 and +1 */
+bool reference_pack_weights(const struct reference_layer *plan, const struct bittern_plane *planes,
+                            size_t count, struct reference_plane *out);
 /* Sum of an output channel's weights in one plane. */
 int64_t reference_weight_sum(const struct bittern_layer *layer, const struct bittern_plane *plane,
                              size_t output_channel);

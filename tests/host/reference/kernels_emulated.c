@@ -7,7 +7,7 @@ extern const struct reference_kernel reference_kernel_avx512_emulated;
 extern const struct reference_kernel reference_kernel_neon_emulated;
 #endif
 
-const struct reference_kernel *emulated_kernel_at(size_t index)
+static const struct reference_kernel *emulated_kernel_at(size_t index)
 {
 #ifdef BITTERN_EMULATED_KERNELS
     static const struct reference_kernel *const kernels[] = {&reference_kernel_avx512_emulated,
@@ -19,4 +19,13 @@ const struct reference_kernel *emulated_kernel_at(size_t index)
     (void)index;
 #endif
     return NULL;
+}
+
+const struct reference_kernel *any_kernel_at(size_t index)
+{
+    size_t real = 0;
+    while (reference_kernel_at(real)) {
+        ++real;
+    }
+    return index < real ? reference_kernel_at(index) : emulated_kernel_at(index - real);
 }

@@ -6,7 +6,7 @@
 
 #include "reference/kernel.h"
 
-/* NULL past the end. */
-const struct reference_kernel *emulated_kernel_at(size_t index);
+/* All kernels: first those that this CPU runs, then the emulated ones; NULL past the end. */
+const struct reference_kernel *any_kernel_at(size_t index);
 
 #endif
