@@ -2,6 +2,7 @@
 /* See agreement_nets.h: a table of kinds, and the one builder that model_build.h lacks. */
 #include "agreement_nets.h"
 
+#include "agreement_calibrate.h"
 #include "model_build.h"
 #include "testing.h"
 
@@ -72,11 +73,13 @@ static bittern_status build_asymmetric(uint64_t seed, enum activation_kind kind,
         build_activation(&b, kind, bits, kind == ACTIVATION_BIPOLAR ? 1 : 2.0 / (1 << bits));
     }
     build_three_levels(&b, 10);
+    build_batch_norm(&b, false);
     return build_end(&b, model);
 }
 
 static bittern_status build_conv_net(uint64_t seed, size_t weights, size_t activations,
-                                     struct bittern_model **model, struct bittern_error *err)
+                                     bool power_of_two, struct bittern_model **model,
+                                     struct bittern_error *err)
 {
     const struct conv_net_options options = {
         .seed = seed,
@@ -92,37 +95,66 @@ static bittern_status build_conv_net(uint64_t seed, size_t weights, size_t activ
         .pool_place = (enum pool_place)(1 + seed % 3),
         .negative_gammas = true,
         .per_channel_scales = seed % 2 == 0,
+        .power_of_two = power_of_two,
+        .scores_batch_norm = true,
     };
     return conv_net_build(&options, model, err);
 }
 
-bool agreement_net_build(size_t index, struct agreement_net *net, struct bittern_model **model,
-                         struct bittern_error *err)
+static void build_tfc(size_t index, struct agreement_net *net, struct bittern_model **model,
+                      struct bittern_error *err)
 {
-    *model = NULL;
-    if (index < TFC_NETS) {
-        int w = tfc_bits[index][0];
-        int a = tfc_bits[index][1];
-        (void)snprintf(net->name, sizeof net->name, "TFC-w%da%d", w, a);
-        net->must_equal = true;
-        (void)tfc_build(index + 1, w, a, model, err);
-        return true;
-    }
-    index -= TFC_NETS;
-    size_t weights = index / ACTIVATION_KINDS;
-    size_t activations = index % ACTIVATION_KINDS;
-    if (weights >= WEIGHT_KINDS) {
-        return false;
-    }
+    int w = tfc_bits[index][0];
+    int a = tfc_bits[index][1];
+    (void)snprintf(net->name, sizeof net->name, "TFC-w%da%d", w, a);
+    net->must_equal = true;
+    (void)tfc_build(index + 1, w, a, model, err);
+}
+
+static void build_kind(size_t weights, size_t activations, bool power_of_two,
+                       struct agreement_net *net, struct bittern_model **model,
+                       struct bittern_error *err)
+{
     enum activation_kind kind = activation_kinds[activations].kind;
     int bits = activation_kinds[activations].bits;
-    (void)snprintf(net->name, sizeof net->name, "%s weights, %s activations",
-                   weight_kinds[weights].name, activation_kinds[activations].name);
+    uint64_t seed = weights * ACTIVATION_KINDS + activations + 100;
+
+    (void)snprintf(net->name, sizeof net->name, "%s weights, %s activations%s",
+                   weight_kinds[weights].name, activation_kinds[activations].name,
+                   power_of_two ? ", ties" : "");
     net->must_equal = kind == ACTIVATION_BIPOLAR || kind == ACTIVATION_TERNARY;
+    net->has_ties = power_of_two && !net->must_equal;
     if (weight_kinds[weights].kind == WEIGHTS_FLOAT) {
-        (void)build_asymmetric(index + 100, kind, bits, model, err);
+        (void)build_asymmetric(seed, kind, bits, model, err);
     } else {
-        (void)build_conv_net(index + 100, weights, activations, model, err);
+        (void)build_conv_net(seed, weights, activations, power_of_two, model, err);
+    }
+}
+
+bool agreement_net_build(size_t index, const uint8_t *images, size_t count,
+                         struct agreement_net *net, struct bittern_model **model,
+                         struct bittern_error *err)
+{
+    const size_t plain = WEIGHT_KINDS * ACTIVATION_KINDS;
+    const size_t ties =
+        (WEIGHT_KINDS - 1) * ACTIVATION_KINDS; /* all but the last, asymmetric one */
+
+    *model = NULL;
+    *net = (struct agreement_net){.must_equal = false};
+    if (index < TFC_NETS) {
+        build_tfc(index, net, model, err);
+    } else if (index - TFC_NETS < plain + ties) {
+        index -= TFC_NETS;
+        bool power_of_two = index >= plain;
+        index -= power_of_two ? plain : 0;
+        build_kind(index / ACTIVATION_KINDS, index % ACTIVATION_KINDS, power_of_two, net, model,
+                   err);
+    } else {
+        return false;
+    }
+    if (*model && agreement_calibrate(*model, images, count, err) != BITTERN_OK) {
+        bittern_model_free(*model);
+        *model = NULL;
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the slow integer engine, then evaluates the graph; the observer looks up which layers a
- * tensor belongs to, and compares.
+ * Runs an integer engine, then evaluates the graph; the observer looks up which layers a tensor
+ * belongs to, and compares.
  */
 #include "compile_check.h"
 
@@ -134,6 +134,8 @@ static bittern_status check_image(const struct bittern_model *model, struct comp
         return status;
     }
     c->agreement->images++;
+    bool is_traced = c->first_different < layers && c->first_is_listed;
+    bool is_different = c->first_different < layers;
     bittern_model_output(model, &output);
     size_t outputs = 1;
     for (size_t i = 0; i < output.rank; i++) {
@@ -142,13 +144,44 @@ static bittern_status check_image(const struct bittern_model *model, struct comp
     if (outputs == count && output.element == BITTERN_ELEMENT_FLOAT && count > 1 &&
         best_of(scores, count) != bittern_network_classify(c->network, c->outputs[layers - 1])) {
         c->agreement->other_class++;
-        c->agreement->untraced += !(c->first_different < layers && c->first_is_listed);
+        is_different = true;
     }
+    c->agreement->untraced += is_different && !is_traced;
     return status;
 }
 
+/* ---- The integers ------------------------------------------------------------------------------
+ */
+
+static int keep_layer(void *user, size_t image, size_t layer, const struct bittern_shape *shape,
+                      const int32_t *values)
+{
+    int32_t **outputs = user;
+    (void)image;
+    if (layer != SIZE_MAX) {
+        memcpy(outputs[layer], values,
+               shape->channels * shape->height * shape->width * sizeof *values);
+    }
+    return 0;
+}
+
+static bittern_status run_reference(const struct bittern_network *network,
+                                    struct bittern_reference *engine, const uint8_t *image,
+                                    int32_t **outputs, struct bittern_error *err)
+{
+    for (size_t l = 0; l < bittern_network_layer_count(network); l++) {
+        const struct bittern_shape *s = &bittern_network_layer(network, l)->output;
+        outputs[l] = malloc(s->channels * s->height * s->width * sizeof **outputs);
+        if (!outputs[l]) {
+            return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to compare in");
+        }
+    }
+    return bittern_reference_trace(engine, image, 1, keep_layer, outputs, err);
+}
+
 bittern_status compile_check(const struct bittern_model *model,
-                             const struct bittern_network *network, enum bittern_input_range range,
+                             const struct bittern_network *network,
+                             struct bittern_reference *engine, enum bittern_input_range range,
                              const uint8_t *images, size_t count,
                              struct compile_agreement *agreement, struct bittern_error *err)
 {
@@ -165,8 +198,10 @@ bittern_status compile_check(const struct bittern_model *model,
         status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to compare in");
     }
     for (size_t i = 0; i < count && status == BITTERN_OK; i++) {
-        fill_input(model, network, range, images + i * size, real);
-        status = slow_network_run(network, images + i * size, outputs, err);
+        const uint8_t *image = images + i * size;
+        fill_input(model, network, range, image, real);
+        status = engine ? run_reference(network, engine, image, outputs, err)
+                        : slow_network_run(network, image, outputs, err);
         if (status == BITTERN_OK) {
             status = check_image(model, &c, real, scores, err);
         }

@@ -8,6 +8,7 @@
 
 #include <bittern/model.h>
 #include <bittern/network.h>
+#include <bittern/reference.h>
 
 struct compile_agreement {
     size_t images;
@@ -15,16 +16,19 @@ struct compile_agreement {
     uint64_t different; /* integers that the float value does not stand for */
     uint64_t off_grid;  /* float values that stand for no integer at all */
     size_t other_class; /* images */
-    size_t untraced;    /* of these, images on which the listed layers explain nothing */
+    size_t untraced;    /* images whose first layer that differs does so in a channel that is not
+                           listed as inexact; also where only the class differs */
     char first[256];    /* the first difference, in words */
 };
 
 /*
  * Compare on `count` images [count][channels][height][width] of uint8; sums are added to what is in
  * *agreement. A layer whose input already differs is compared all the same.
+ * @param engine  runs the integers; NULL: the slow engine does
  */
 bittern_status compile_check(const struct bittern_model *model,
-                             const struct bittern_network *network, enum bittern_input_range range,
+                             const struct bittern_network *network,
+                             struct bittern_reference *engine, enum bittern_input_range range,
                              const uint8_t *images, size_t count,
                              struct compile_agreement *agreement, struct bittern_error *err);
 

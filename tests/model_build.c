@@ -203,6 +203,21 @@ void build_activation(struct model_builder *b, enum activation_kind kind, int bi
     }
 }
 
+/* The power of two next to x > 0, by exponent. */
+static double to_power_of_two(double x)
+{
+    return exp2(rint(log2(x)));
+}
+
+/* Gamma and beta that make exact multiples of a sum's step again. */
+static void round_batch_norm(double value[4])
+{
+    value[0] = value[0] < 0 ? -to_power_of_two(-value[0]) : to_power_of_two(value[0]);
+    value[1] = rint(value[1] * 64) / 64;
+    value[2] = rint(value[2] * 64) / 64;
+    value[3] = exp2(2 * rint(log2(value[3]) / 2));
+}
+
 void build_batch_norm_of(struct model_builder *b, bool negative_gammas, double deviation)
 {
     int64_t channels = b->dims[1];
@@ -215,12 +230,16 @@ void build_batch_norm_of(struct model_builder *b, bool negative_gammas, double d
             bool is_negative = negative_gammas && random_below(&b->seed, 2) == 0;
             double value[] = {(0.5 + unit) * (is_negative ? -1 : 1), 0.6 * (unit - 0.5),
                               0.6 * deviation * (unit - 0.5), deviation * deviation * (0.5 + unit)};
+            if (b->power_of_two) {
+                round_batch_norm(value);
+            }
             values[c] = (float)value[i];
         }
         inputs[i] = build_floats(b, &channels, 1, values);
     }
     free(values);
-    build_append(b, "BatchNormalization", inputs, NULL, 0);
+    const struct bittern_attribute epsilon = {.name = "epsilon", .kind = BITTERN_ATTRIBUTE_FLOAT};
+    build_append(b, "BatchNormalization", inputs, &epsilon, b->power_of_two ? 1 : 0);
 }
 
 void build_batch_norm(struct model_builder *b, bool negative_gammas)
@@ -251,11 +270,12 @@ static const char *quantize_weights(struct model_builder *b, const char *weights
         assert_non_null(scales);
         for (int64_t i = 0; i < filters; i++) {
             scales[i] = (float)(step * (0.5 + random_unit(&b->seed)));
+            scales[i] = b->power_of_two ? (float)to_power_of_two(scales[i]) : scales[i];
         }
         scale = build_floats(b, dims, rank, scales);
         free(scales);
     } else {
-        scale = build_scalar(b, step);
+        scale = build_scalar(b, b->power_of_two ? to_power_of_two(step) : step);
     }
     if (kind == WEIGHTS_BIPOLAR) {
         return build_node(b, "BipolarQuant", (const char *const[]){weights, scale, NULL}, NULL, 0);
@@ -417,7 +437,8 @@ bittern_status conv_net_build(const struct conv_net_options *options, struct bit
     build_begin(&b, "conv_net", 13, dims, 4, options->seed, err);
     b.per_channel_scales = options->per_channel_scales;
     b.matmul = options->matmul;
-    build_quant(&b, 1.0 / 255, 0, 8, false, false, "ROUND");
+    b.power_of_two = options->power_of_two;
+    build_quant(&b, options->power_of_two ? 1.0 / 256 : 1.0 / 255, 0, 8, false, false, "ROUND");
     build_conv_stage(&b, options, options->filters);
     build_conv_stage(&b, options, 2 * options->filters);
     build_flatten(&b);
@@ -428,5 +449,8 @@ bittern_status conv_net_build(const struct conv_net_options *options, struct bit
                          ? 1
                          : 2.0 / (double)(1 << options->activation_bits));
     build_linear(&b, 10, options->weights, options->has_bias);
+    if (options->scores_batch_norm) {
+        build_batch_norm(&b, false);
+    }
     return build_end(&b, model);
 }

@@ -44,6 +44,9 @@ struct model_builder {
     size_t number; /* of names made up so far */
     bool per_channel_scales;
     bool matmul; /* linear layers: Transpose and MatMul instead of Gemm */
+    /* Scales are powers of two, and what BatchNormalization adds and multiplies with is exact, so
+     * that sums do fall on ties between two levels. */
+    bool power_of_two;
 };
 
 /* Roughly normal: mean 0, deviation 1. */
@@ -111,10 +114,12 @@ struct conv_net_options {
     const char *pool; /* "MaxPool" or "AveragePool" */
     enum pool_place pool_place;
     bool negative_gammas, per_channel_scales, has_bias, matmul;
+    bool power_of_two;      /* see struct model_builder */
+    bool scores_batch_norm; /* one more BatchNormalization, behind the scores */
 };
 
 /* Two convolutions with pools of 2x2, one hidden linear layer of 32, ten scores; the image in [0,1]
- * goes through an unsigned Quant of 8 bits with scale 1/255. */
+ * goes through an unsigned Quant of 8 bits with scale 1/255, or 1/256 with powers of two. */
 bittern_status conv_net_build(const struct conv_net_options *options, struct bittern_model **model,
                               struct bittern_error *err);
 

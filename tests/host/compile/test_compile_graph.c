@@ -26,8 +26,9 @@ static struct bittern_network *check(struct model_builder *b)
     uint8_t *images = malloc(IMAGES * size);
     assert_non_null(images);
     compile_draw_images(9, IMAGES, size, images);
-    assert_ok(compile_check(model, network, BITTERN_INPUT_0_1, images, IMAGES, &agreement, err),
-              err);
+    assert_ok(
+        compile_check(model, network, NULL, BITTERN_INPUT_0_1, images, IMAGES, &agreement, err),
+        err);
     assert_string_equal(agreement.first, "");
     assert_int_equal(agreement.other_class, 0);
     free(images);
@@ -310,8 +311,9 @@ static void ties_to_even_are_listed(void **state)
         assert_in_range(l->inexact_values[i], 1, INPUTS / 2);
     }
     compile_draw_images(2, IMAGES, sizeof images / IMAGES, images);
-    assert_ok(compile_check(model, network, BITTERN_INPUT_0_1, images, IMAGES, &agreement, &err),
-              &err);
+    assert_ok(
+        compile_check(model, network, NULL, BITTERN_INPUT_0_1, images, IMAGES, &agreement, &err),
+        &err);
     assert_int_equal(agreement.off_grid, 0);
     assert_int_equal(agreement.untraced, 0);
     bittern_network_free(network);

@@ -23,7 +23,7 @@ static void check_model(const struct bittern_model *model, enum bittern_input_ra
     uint8_t *pixels = malloc(images * size);
     assert_non_null(pixels);
     compile_draw_images(seed, images, size, pixels);
-    assert_ok(compile_check(model, network, range, pixels, images, agreement, &err), &err);
+    assert_ok(compile_check(model, network, NULL, range, pixels, images, agreement, &err), &err);
     for (size_t l = 0; l < bittern_network_layer_count(network); l++) {
         *inexact += bittern_network_layer(network, l)->inexact_count;
     }

@@ -39,7 +39,8 @@ static bittern_status compile_weights_of(const float *weights, bool int_inputs,
         struct compile_agreement agreement = {0};
         uint8_t images[40 * INPUTS];
         compile_draw_images(3, 40, INPUTS, images);
-        status = compile_check(model, *network, BITTERN_INPUT_0_1, images, 40, &agreement, err);
+        status =
+            compile_check(model, *network, NULL, BITTERN_INPUT_0_1, images, 40, &agreement, err);
         assert_string_equal(agreement.first, "");
         assert_int_equal(agreement.other_class, 0);
     }
