@@ -378,6 +378,26 @@ void build_flatten(struct model_builder *b)
 /* ---- Networks ---------------------------------------------------------------------------------
  */
 
+/* One normalization for all scores, as the published networks have it: the deviation is computed
+ * in the graph from constants of one value each. */
+static void build_tensor_norm(struct model_builder *b)
+{
+    static const struct {
+        const char *op;
+        float value;
+    } steps[] = {{"Sub", 1.75F}, {"Div", 0}, {"Mul", 2.2F}, {"Add", -0.11F}};
+    const int64_t one[] = {1};
+    const char *variance[] = {build_floats(b, one, 1, (const float[]){34.5F}),
+                              build_floats(b, one, 1, (const float[]){1e-4F}), NULL};
+    const char *sum[] = {build_node(b, "Add", variance, NULL, 0), build_scalar(b, 0.5), NULL};
+    const char *deviation = build_node(b, "Pow", sum, NULL, 0);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        const char *constant =
+            strcmp(steps[i].op, "Div") == 0 ? deviation : build_floats(b, one, 1, &steps[i].value);
+        build_append(b, steps[i].op, (const char *const[]){constant, NULL}, NULL, 0);
+    }
+}
+
 bittern_status tfc_build(uint64_t seed, int weight_bits, int activation_bits,
                          struct bittern_model **model, struct bittern_error *err)
 {
@@ -403,8 +423,7 @@ bittern_status tfc_build(uint64_t seed, int weight_bits, int activation_bits,
             build_batch_norm(&b, false);
         }
     }
-    build_arithmetic(&b, "Mul", 0.37);
-    build_arithmetic(&b, "Add", -0.11);
+    build_tensor_norm(&b);
     return build_end(&b, model);
 }
 

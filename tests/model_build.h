@@ -95,8 +95,8 @@ void build_flatten(struct model_builder *b);
 
 /*
  * QONNX's TFC: 784-64-64-64-10 over an image of [1,1,28,28] in [0,1], taken to [-1,1] by a Mul and
- * a Sub and quantized; BatchNormalization and a quantizer behind each hidden layer, one scale and
- * offset for all scores. 1 bit gives BipolarQuant, 2 bits and more a narrow, signed Quant.
+ * a Sub and quantized; BatchNormalization and a quantizer behind each hidden layer, one
+ * normalization for all scores. 1 bit gives BipolarQuant, 2 bits and more a narrow, signed Quant.
  */
 bittern_status tfc_build(uint64_t seed, int weight_bits, int activation_bits,
                          struct bittern_model **model, struct bittern_error *err);

@@ -73,6 +73,9 @@ static void affine_of(const struct graph_function *f, size_t channel, double *a,
     case GRAPH_DIV:
         *a = 1 / parameter(f, 0, channel);
         break;
+    case GRAPH_NEG:
+        *a = -1;
+        break;
     case GRAPH_BATCH_NORM:
         *a = parameter(f, 0, channel) / sqrt(parameter(f, 3, channel) + f->epsilon);
         *b = parameter(f, 1, channel) - *a * parameter(f, 2, channel);

@@ -37,10 +37,14 @@ enum graph_op {
     GRAPH_SUB,
     GRAPH_MUL,
     GRAPH_DIV,
+    GRAPH_NEG,
     GRAPH_BATCH_NORM, /* training_mode is 0 */
     GRAPH_RELU,
     GRAPH_SIGN,
-    GRAPH_CLIP, /* inputs x, min?, max?; HardTanh is one with constants */
+    GRAPH_FLOOR,
+    GRAPH_CEIL,
+    GRAPH_ROUND, /* half to even */
+    GRAPH_CLIP,  /* inputs x, min?, max?; HardTanh is one with constants */
     GRAPH_MAX_POOL,
     GRAPH_AVERAGE_POOL,
     GRAPH_GLOBAL_AVERAGE_POOL,
@@ -56,7 +60,12 @@ enum graph_op {
     GRAPH_BIPOLAR_QUANT,
     GRAPH_MULTI_THRESHOLD,
     GRAPH_TRUNC,
-    /* Shape arithmetic: folded away, never left after bittern_model_finish. */
+    /* Arithmetic of constants, and of shapes: folded away, never left after bittern_model_finish.
+     */
+    GRAPH_ABS,
+    GRAPH_POW,
+    GRAPH_RECIPROCAL,
+    GRAPH_SQRT,
     GRAPH_SHAPE,
     GRAPH_GATHER,
     GRAPH_SLICE,     /* inputs x, starts, ends, axes?, steps? */
@@ -193,10 +202,11 @@ bittern_status graph_node_window(const struct bittern_model *model, const struct
 /* ---- Elementwise ops (graph_elementwise.c) --------------------------------------------------- */
 
 /*
- * How a node acts on its one computed input, value by value. ADD, SUB, MUL, DIV, BATCH_NORM, RELU,
- * SIGN, CLIP, IDENTITY, QUANT, BIPOLAR_QUANT, MULTI_THRESHOLD and TRUNC are elementwise where their
- * other inputs are constants that are scalar or have one value a channel. A constant divided by x
- * is not: it is not monotone.
+ * How a node acts on its one computed input, value by value. ADD, SUB, MUL, DIV, NEG, BATCH_NORM,
+ * RELU, SIGN, FLOOR, CEIL, ROUND, CLIP, IDENTITY, QUANT, BIPOLAR_QUANT, MULTI_THRESHOLD and TRUNC
+ * are elementwise where their other inputs are constants that are scalar or have one value a
+ * channel. A constant divided by x is not: it is not monotone. ABS, POW, RECIPROCAL and SQRT have a
+ * function, too, for folding alone.
  *
  * In float64, one rounding for each operator, from left to right (c, g, ... are the constants):
  *     ADD  x + c        SUB  x - c, c - x        MUL  x * c        DIV  x / c
@@ -239,6 +249,7 @@ struct graph_parameter {
  * A node's function, prepared once and applied many times. It owns nothing and is good for as long
  * as the model is. Its parameters, by op:
  *     ADD, SUB, MUL, DIV  the constant
+ *     POW                 the exponent
  *     BATCH_NORM          gamma, beta, mean, variance
  *     CLIP                low, high (NULL: no such bound)
  *     QUANT               scale, zero point, bit width
@@ -276,7 +287,7 @@ double graph_function_apply(const struct graph_function *function, size_t channe
  */
 int graph_function_slope(const struct graph_function *function, size_t channel);
 
-/* True for ops that are affine, y = a * x + b: ADD, SUB, MUL, DIV by a constant, BATCH_NORM,
+/* True for ops that are affine, y = a * x + b: ADD, SUB, MUL, DIV by a constant, NEG, BATCH_NORM,
  * IDENTITY. */
 bool graph_function_is_affine(const struct graph_function *function);
 

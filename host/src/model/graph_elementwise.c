@@ -56,9 +56,8 @@ static enum graph_rounding find_rounding(const struct graph_node *node, const ch
 void graph_parameter_inputs(const struct graph_node *node,
                             unsigned char inputs[GRAPH_FUNCTION_PARAMETERS])
 {
-    bool is_unary = node->op == GRAPH_RELU || node->op == GRAPH_SIGN || node->op == GRAPH_IDENTITY;
     for (unsigned char i = 0; i < GRAPH_FUNCTION_PARAMETERS; i++) {
-        bool has_input = !is_unary && (size_t)i + 1 < node->input_count;
+        bool has_input = node->op != GRAPH_IDENTITY && (size_t)i + 1 < node->input_count;
         inputs[i] = has_input ? (unsigned char)(i + 1) : 0;
     }
     if (node->op == GRAPH_TRUNC && node->input_count > 5) {
@@ -193,15 +192,23 @@ bool graph_op_is_elementwise(enum graph_op op)
     case GRAPH_SUB:
     case GRAPH_MUL:
     case GRAPH_DIV:
+    case GRAPH_NEG:
     case GRAPH_BATCH_NORM:
     case GRAPH_RELU:
     case GRAPH_SIGN:
+    case GRAPH_FLOOR:
+    case GRAPH_CEIL:
+    case GRAPH_ROUND:
     case GRAPH_CLIP:
     case GRAPH_IDENTITY:
     case GRAPH_QUANT:
     case GRAPH_BIPOLAR_QUANT:
     case GRAPH_MULTI_THRESHOLD:
     case GRAPH_TRUNC:
+    case GRAPH_ABS:
+    case GRAPH_POW:
+    case GRAPH_RECIPROCAL:
+    case GRAPH_SQRT:
         return true;
     default:
         return false;
@@ -259,6 +266,11 @@ static double round_value(enum graph_rounding rounding, double x)
     default:
         return rint(x);
     }
+}
+
+static int sign_of(double x)
+{
+    return x > 0 ? 1 : x < 0 ? -1 : 0;
 }
 
 static double clamp(double x, double low, double high)
@@ -362,12 +374,20 @@ double graph_function_apply(const struct graph_function *function, size_t channe
         return x * parameter(function, 0, channel);
     case GRAPH_DIV:
         return x / parameter(function, 0, channel);
+    case GRAPH_NEG:
+        return -x;
     case GRAPH_BATCH_NORM:
         return apply_batch_norm(function, channel, x);
     case GRAPH_RELU:
         return x > 0 ? x : 0;
     case GRAPH_SIGN:
-        return x > 0 ? 1 : x < 0 ? -1 : 0;
+        return sign_of(x);
+    case GRAPH_FLOOR:
+        return floor(x);
+    case GRAPH_CEIL:
+        return ceil(x);
+    case GRAPH_ROUND:
+        return rint(x);
     case GRAPH_CLIP:
         return apply_clip(function, channel, x);
     case GRAPH_QUANT:
@@ -378,6 +398,14 @@ double graph_function_apply(const struct graph_function *function, size_t channe
         return apply_multi_threshold(function, channel, x);
     case GRAPH_TRUNC:
         return apply_trunc(function, channel, x);
+    case GRAPH_ABS:
+        return fabs(x);
+    case GRAPH_POW:
+        return pow(x, parameter(function, 0, channel));
+    case GRAPH_RECIPROCAL:
+        return 1 / x;
+    case GRAPH_SQRT:
+        return sqrt(x);
     default: /* IDENTITY */
         return x;
     }
@@ -386,14 +414,11 @@ double graph_function_apply(const struct graph_function *function, size_t channe
 /* ---- Properties -------------------------------------------------------------------------------
  */
 
-static int sign_of(double x)
-{
-    return x > 0 ? 1 : x < 0 ? -1 : 0;
-}
-
 int graph_function_slope(const struct graph_function *function, size_t channel)
 {
     switch (function->op) {
+    case GRAPH_NEG:
+        return -1;
     case GRAPH_SUB:
         return function->argument == 1 ? -1 : 1;
     case GRAPH_MUL:
@@ -412,6 +437,6 @@ int graph_function_slope(const struct graph_function *function, size_t channel)
 bool graph_function_is_affine(const struct graph_function *function)
 {
     return function->spread != GRAPH_SPREAD_NOT &&
-           (is_arithmetic(function->op) || function->op == GRAPH_BATCH_NORM ||
-            function->op == GRAPH_IDENTITY);
+           (is_arithmetic(function->op) || function->op == GRAPH_NEG ||
+            function->op == GRAPH_BATCH_NORM || function->op == GRAPH_IDENTITY);
 }

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,20 @@ static bittern_status spend(struct pass *pass, const struct graph_node *node)
     return BITTERN_OK;
 }
 
+/* No constant is NaN: the reader refuses those of the file, and this those that come of them. */
+static bittern_status check_numbers(const struct pass *pass, const struct graph_node *node,
+                                    size_t output, const double *values)
+{
+    size_t count = output != GRAPH_NONE ? pass->model->tensors[output].count : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(values[i])) {
+            return graph_node_fail(pass->err, BITTERN_ERR_RANGE, node,
+                                   "its constant result is not a number at %zu", i);
+        }
+    }
+    return BITTERN_OK;
+}
+
 static bittern_status evaluate_constant(struct pass *pass, const struct graph_node *node,
                                         double **values)
 {
@@ -149,6 +164,9 @@ static bittern_status evaluate_constant(struct pass *pass, const struct graph_no
         }
     }
     status = graph_evaluate_node(pass->model, node, inputs, values, pass->err);
+    for (size_t i = 0; status == BITTERN_OK && i < node->output_count; i++) {
+        status = check_numbers(pass, node, node->outputs[i], values[i]);
+    }
 cleanup:
     free(inputs);
     return status;

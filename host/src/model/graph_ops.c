@@ -56,6 +56,7 @@ static const struct op_entry ops[] = {
     {"Sub", GRAPH_SUB, false, 2, 2, 1, {{0}}},
     {"Mul", GRAPH_MUL, false, 2, 2, 1, {{0}}},
     {"Div", GRAPH_DIV, false, 2, 2, 1, {{0}}},
+    {"Neg", GRAPH_NEG, false, 1, 1, 1, {{0}}},
     {"BatchNormalization",
      GRAPH_BATCH_NORM,
      false,
@@ -65,6 +66,9 @@ static const struct op_entry ops[] = {
      {{"epsilon", FLOAT}, {"momentum", FLOAT}, {"training_mode", INT}}},
     {"Relu", GRAPH_RELU, false, 1, 1, 1, {{0}}},
     {"Sign", GRAPH_SIGN, false, 1, 1, 1, {{0}}},
+    {"Floor", GRAPH_FLOOR, false, 1, 1, 1, {{0}}},
+    {"Ceil", GRAPH_CEIL, false, 1, 1, 1, {{0}}},
+    {"Round", GRAPH_ROUND, false, 1, 1, 1, {{0}}},
     {"Clip", GRAPH_CLIP, false, 1, 3, 1, {{"min", FLOAT}, {"max", FLOAT}}},
     {"HardTanh", GRAPH_CLIP, false, 1, 1, 1, {{"min_val", FLOAT}, {"max_val", FLOAT}}},
     {"Hardtanh", GRAPH_CLIP, false, 1, 1, 1, {{"min_val", FLOAT}, {"max_val", FLOAT}}},
@@ -146,6 +150,10 @@ static const struct op_entry ops[] = {
      7,
      1,
      {{"rounding_mode", STRING}, {"signed", INT}, {"narrow", INT}}},
+    {"Abs", GRAPH_ABS, false, 1, 1, 1, {{0}}},
+    {"Pow", GRAPH_POW, false, 2, 2, 1, {{0}}},
+    {"Reciprocal", GRAPH_RECIPROCAL, false, 1, 1, 1, {{0}}},
+    {"Sqrt", GRAPH_SQRT, false, 1, 1, 1, {{0}}},
     {"Shape", GRAPH_SHAPE, false, 1, 1, 1, {{"start", INT}, {"end", INT}}},
     {"Gather", GRAPH_GATHER, false, 2, 2, 1, {{"axis", INT}}},
     {"Slice", GRAPH_SLICE, false, 1, 5, 1, {{"starts", INTS}, {"ends", INTS}, {"axes", INTS}}},
@@ -199,12 +207,11 @@ enum graph_op graph_op_find(const char *domain, const char *name)
 
 const char *graph_op_list(void)
 {
-    return "Conv, Gemm, MatMul, Add, Sub, Mul, Div, BatchNormalization, Relu, Sign, Clip, "
-           "HardTanh, "
-           "MaxPool, AveragePool, GlobalAveragePool, Flatten, Reshape, Transpose, Pad, Identity, "
-           "Dropout, Softmax, LogSoftmax, TopK, ArgMax; Shape, Gather, Slice, Squeeze, Unsqueeze, "
-           "Concat, Constant, ConstantOfShape, Cast over constants; Quant, BipolarQuant, "
-           "MultiThreshold, Trunc of "
+    return "Conv, Gemm, MatMul, Add, Sub, Mul, Div, Neg, BatchNormalization, Relu, Sign, Floor, "
+           "Ceil, Round, Clip, HardTanh, MaxPool, AveragePool, GlobalAveragePool, Flatten, "
+           "Reshape, Transpose, Pad, Identity, Dropout, Softmax, LogSoftmax, TopK, ArgMax; Abs, "
+           "Pow, Reciprocal, Sqrt, Shape, Gather, Slice, Squeeze, Unsqueeze, Concat, Constant, "
+           "ConstantOfShape, Cast over constants; Quant, BipolarQuant, MultiThreshold, Trunc of "
            "domain qonnx.custom_op.general";
 }
 

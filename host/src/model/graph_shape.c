@@ -145,7 +145,8 @@ static bittern_status infer_arithmetic(const struct rule *rule)
     if (!graph_broadcast(&sa, &sb, &rule->inferred->shapes[0])) {
         return two_shapes(rule, a, b, "shapes that do not broadcast");
     }
-    if (graph_element_is_integer(a->element) != graph_element_is_integer(b->element)) {
+    if (rule->node->op != GRAPH_POW && /* any exponent, whatever its type */
+        graph_element_is_integer(a->element) != graph_element_is_integer(b->element)) {
         return graph_node_fail(rule->err, BITTERN_ERR_FORMAT, rule->node,
                                "'%s' and '%s' have different element types", a->name, b->name);
     }
@@ -343,12 +344,20 @@ bittern_status graph_infer_shapes(const struct bittern_model *model, const struc
     case GRAPH_SUB:
     case GRAPH_MUL:
     case GRAPH_DIV:
+    case GRAPH_POW:
         return infer_arithmetic(&rule);
     case GRAPH_BATCH_NORM:
         return infer_batch_norm(&rule);
+    case GRAPH_NEG:
     case GRAPH_RELU:
     case GRAPH_SIGN:
+    case GRAPH_FLOOR:
+    case GRAPH_CEIL:
+    case GRAPH_ROUND:
     case GRAPH_IDENTITY:
+    case GRAPH_ABS:
+    case GRAPH_RECIPROCAL:
+    case GRAPH_SQRT:
         return same_as_input(&rule);
     case GRAPH_CLIP:
         return infer_clip(&rule);

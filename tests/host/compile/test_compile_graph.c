@@ -70,6 +70,33 @@ static void max_pool_in_front_of_negative_gammas_takes_minima(void **state)
     }
 }
 
+/* Would catch: a quantizer of plain ONNX ops (scale, round, clip, scale) that is not seen as one,
+ * or a negation that turns nothing round. */
+static void quantizers_of_plain_arithmetic_compile(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct model_builder b;
+        struct bittern_error err;
+        begin(&b, 1, 8, seed, &err);
+        build_quant(&b, 1.0 / 255, 0, 8, false, false, "ROUND");
+        build_conv(&b, 6, 3, 1, 0, WEIGHTS_TERNARY, false);
+        build_batch_norm(&b, true);
+        build_pool(&b, "MaxPool", 2, 2, 0);
+        build_unary(&b, "Neg");
+        build_arithmetic(&b, "Div", 0.5);
+        build_unary(&b, seed == 1 ? "Round" : seed == 2 ? "Floor" : "Ceil");
+        const char *bounds[] = {build_scalar(&b, -2), build_scalar(&b, 1), NULL};
+        build_append(&b, "Clip", bounds, NULL, 0);
+        build_arithmetic(&b, "Mul", 0.5);
+        build_flatten(&b);
+        build_linear(&b, 5, WEIGHTS_TERNARY, false);
+        struct bittern_network *network = check(&b);
+        assert_int_equal(layer(network, 0)->output_type.kind, BITTERN_VALUE_INT);
+        bittern_network_free(network);
+    }
+}
+
 /* Would catch: minima forgotten where the sign is turned behind quantizer and pool. */
 static void max_pool_behind_the_quantizer_and_a_negative_factor(void **state)
 {
@@ -323,6 +350,7 @@ static void ties_to_even_are_listed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quantizers_of_plain_arithmetic_compile),
         cmocka_unit_test(max_pool_in_front_of_negative_gammas_takes_minima),
         cmocka_unit_test(max_pool_behind_the_quantizer_and_a_negative_factor),
         cmocka_unit_test(two_max_pools_become_two_layers),

@@ -49,6 +49,33 @@ static void expect_each(struct bittern_model *model, const double *x, const doub
     bittern_model_free(model);
 }
 
+/* Would catch: a tie rounded away from even, or a slope of Neg that rises. */
+static void rounding_and_negation_follow_onnx(void **state)
+{
+    (void)state;
+    static const double x[] = {-2.5, -1.25, -0.5, 0.5, 1.5, 1.75};
+    static const struct {
+        const char *op;
+        double y[6];
+        int slope;
+    } cases[] = {
+        {"Neg", {2.5, 1.25, 0.5, -0.5, -1.5, -1.75}, -1},
+        {"Floor", {-3, -2, -1, 0, 1, 1}, 1},
+        {"Ceil", {-2, -1, 0, 1, 2, 2}, 1},
+        {"Round", {-2, -1, 0, 0, 2, 2}, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct model_builder b;
+        begin_scalar(&b);
+        build_unary(&b, cases[i].op);
+        struct bittern_model *model = finish(&b);
+        struct graph_function function = prepare(model, 0);
+        assert_int_equal(graph_function_slope(&function, 0), cases[i].slope);
+        assert_int_equal(graph_function_is_affine(&function), i == 0);
+        expect_each(model, x, cases[i].y, 6);
+    }
+}
+
 static struct bittern_model *quant(double scale, double zero_point, int bits, bool is_signed,
                                    bool is_narrow, const char *rounding_mode)
 {
@@ -501,6 +528,7 @@ static void computed_parameters_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounding_and_negation_follow_onnx),
         cmocka_unit_test(every_rounding_mode_follows_the_table_of_qonnx),
         cmocka_unit_test(quant_clamps_to_the_range_of_its_bits),
         cmocka_unit_test(one_signed_bit_is_bipolar),

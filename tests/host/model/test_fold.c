@@ -4,6 +4,7 @@
 #include "model_build.h"
 #include "testing.h"
 
+#include <math.h>
 #include <string.h>
 
 static struct bittern_error err;
@@ -310,6 +311,62 @@ static void any_listed_op_folds_over_constants(void **state)
                     (double[]){15, 0}, 2);
 }
 
+/* Would catch: a deviation that an exporter left as sqrt(variance + epsilon), or the scale of
+ * weights that are quantized by plain arithmetic, refused or computed wrong. */
+static void arithmetic_of_constants_folds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        double values[3];
+    } cases[] = {
+        {"Abs", {6.25, 0.25, 2.5}},      {"Neg", {6.25, -0.25, -2.5}},
+        {"Floor", {-7, 0, 2}},           {"Ceil", {-6, 1, 3}},
+        {"Round", {-6, 0, 2}},           {"Pow", {39.0625, 0.0625, 6.25}},
+        {"Reciprocal", {-0.16, 4, 0.4}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct model_builder b;
+        begin(&b);
+        const char *x = build_floats(&b, DIMS(3), (float[]){-6.25F, 0.25F, 2.5F});
+        const char *two = strcmp(cases[i].op, "Pow") == 0 ? build_ints(&b, DIMS(2)) : NULL;
+        expect_constant(&b,
+                        build_node(&b, cases[i].op, (const char *const[]){x, two, NULL}, NULL, 0),
+                        cases[i].values, 3);
+    }
+    struct model_builder b;
+    begin(&b);
+    const char *x = build_floats(&b, DIMS(2), (float[]){6.25F, 2});
+    expect_constant(&b, build_node(&b, "Sqrt", (const char *const[]){x, NULL}, NULL, 0),
+                    (double[]){2.5, sqrt(2)}, 2);
+}
+
+/* Would catch: a NaN that later code takes for a weight or a threshold. */
+static void constants_that_are_not_numbers_are_refused(void **state)
+{
+    (void)state;
+    struct model_builder b;
+    begin(&b);
+    const char *x = build_floats(&b, DIMS(2), (float[]){1, -1});
+    expect_refused(&b, build_node(&b, "Sqrt", (const char *const[]){x, NULL}, NULL, 0),
+                   BITTERN_ERR_RANGE, "not a number at 1");
+}
+
+/* Would catch: a square root of computed values, which the compiler knows nothing of, let in. */
+static void arithmetic_for_constants_is_refused_on_computed_values(void **state)
+{
+    (void)state;
+    static const char *const ops[] = {"Abs", "Reciprocal", "Sqrt"};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        struct model_builder b;
+        struct bittern_model *model;
+        begin(&b);
+        build_unary(&b, ops[i]);
+        assert_int_equal(build_end(&b, &model), BITTERN_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.message, ops[i]));
+    }
+}
+
 /* Would catch: a file of a few bytes that makes gigabytes of constants by doubling, or by padding
  * once. */
 static void a_small_file_cannot_ask_for_large_constants(void **state)
@@ -353,6 +410,9 @@ int main(void)
         cmocka_unit_test(casts_truncate_and_saturate),
         cmocka_unit_test(shape_gives_a_range_of_sizes),
         cmocka_unit_test(any_listed_op_folds_over_constants),
+        cmocka_unit_test(arithmetic_of_constants_folds),
+        cmocka_unit_test(constants_that_are_not_numbers_are_refused),
+        cmocka_unit_test(arithmetic_for_constants_is_refused_on_computed_values),
         cmocka_unit_test(a_small_file_cannot_ask_for_large_constants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
