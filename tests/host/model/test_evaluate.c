@@ -601,8 +601,8 @@ static void ready_made_networks_have_their_layers(void **state)
     for (int bits = 1; bits <= 2; bits++) {
         struct bittern_model *model;
         assert_ok(tfc_build(3, bits, bits, &model, &err), &err);
-        /* Flatten, Mul, Sub; four quantizers and MatMuls, three norms; Mul, Add. */
-        assert_int_equal(bittern_model_node_count(model), 3 + 4 + 4 + 3 + 2);
+        /* Flatten, Mul, Sub; four quantizers and MatMuls, three norms; Sub, Div, Mul, Add. */
+        assert_int_equal(bittern_model_node_count(model), 3 + 4 + 4 + 3 + 4);
         assert_ok(bittern_model_evaluate(model, images, 2, NULL, NULL, scores, &err), &err);
         assert_memory_not_equal(scores, scores + 10, 10 * sizeof *scores);
         bittern_model_free(model);
