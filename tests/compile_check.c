@@ -48,24 +48,36 @@ static void note(struct comparison *c, size_t l, size_t i, size_t channel, doubl
     }
 }
 
-static void compare_layer(struct comparison *c, size_t l, const double *values)
+/* Does a tensor hold a map of this shape with its channels last? */
+static bool holds_channels_last(const struct bittern_tensor_info *info,
+                                const struct bittern_shape *shape)
+{
+    return info->rank == 4 && (size_t)info->dims[1] == shape->height &&
+           (size_t)info->dims[2] == shape->width && (size_t)info->dims[3] == shape->channels &&
+           shape->channels != shape->height;
+}
+
+static void compare_layer(struct comparison *c, size_t l, const struct bittern_tensor_info *info,
+                          const double *reals)
 {
     const struct bittern_layer *layer = bittern_network_layer(c->network, l);
     size_t positions = layer->output.height * layer->output.width;
+    bool is_last = holds_channels_last(info, &layer->output);
 
     for (size_t i = 0; i < layer->output.channels * positions; i++) {
         size_t channel = i / positions;
+        double real = reals[is_last ? i % positions * layer->output.channels + channel : i];
         double scale = layer->scale[channel];
         double bias = layer->bias[channel];
-        double q = scale != 0 ? rint((values[i] - bias) / scale) : c->outputs[l][i];
-        double tolerance = 1e-6 * fabs(scale) + 1e-12 * (fabs(bias) + fabs(values[i]));
+        double q = scale != 0 ? rint((real - bias) / scale) : c->outputs[l][i];
+        double tolerance = 1e-6 * fabs(scale) + 1e-12 * (fabs(bias) + fabs(real));
         c->agreement->values++;
-        if (fabs(scale * q + bias - values[i]) > tolerance) {
+        if (fabs(scale * q + bias - real) > tolerance) {
             c->agreement->off_grid++;
-            note(c, l, i, channel, values[i], NAN);
+            note(c, l, i, channel, real, NAN);
         } else if (q != c->outputs[l][i]) {
             c->agreement->different++;
-            note(c, l, i, channel, values[i], q);
+            note(c, l, i, channel, real, q);
         }
     }
 }
@@ -77,7 +89,7 @@ static int observe(void *user, size_t image, const struct bittern_tensor_info *i
     (void)image;
     for (size_t l = 0; l < bittern_network_layer_count(c->network); l++) {
         if (strcmp(bittern_network_layer(c->network, l)->output_name, info->name) == 0) {
-            compare_layer(c, l, values);
+            compare_layer(c, l, info, values);
         }
     }
     return 0;
@@ -90,20 +102,13 @@ static double to_real(enum bittern_input_range range, uint8_t u)
                                              : u;
 }
 
-/* A graph that wants channels last gets them last. */
-static bool is_channels_last(const struct bittern_model *model, const struct bittern_shape *shape)
-{
-    struct bittern_tensor_info info;
-    bittern_model_input(model, &info);
-    return info.rank == 4 && (size_t)info.dims[3] == shape->channels &&
-           (size_t)info.dims[1] == shape->height && shape->channels != shape->height;
-}
-
 static void fill_input(const struct bittern_model *model, const struct bittern_network *network,
                        enum bittern_input_range range, const uint8_t *image, double *real)
 {
     const struct bittern_shape *s = &bittern_network_input(network)->shape;
-    bool last = is_channels_last(model, s);
+    struct bittern_tensor_info info;
+    bittern_model_input(model, &info);
+    bool last = holds_channels_last(&info, s);
     for (size_t c = 0; c < s->channels; c++) {
         for (size_t p = 0; p < s->height * s->width; p++) {
             size_t i = c * s->height * s->width + p;
@@ -225,5 +230,53 @@ void compile_draw_images(uint64_t seed, size_t count, size_t size, uint8_t *imag
             uint8_t u = (uint8_t)random_u64(&state);
             images[i * size + j] = kind == 0 ? (u & 1 ? 255 : 0) : kind == 1 ? u / 4 : u;
         }
+    }
+}
+
+struct bittern_network *compile_check_built(struct model_builder *b, enum bittern_input_range range)
+{
+    enum { IMAGES = 6 };
+    struct bittern_error *err = b->err;
+    struct bittern_model *model;
+    struct bittern_network *network = NULL;
+    struct bittern_reference *engine = NULL;
+    struct compile_agreement agreement = {0};
+    const struct bittern_compile_options options = {.input_range = range};
+    const struct bittern_reference_options one = {.threads = 1};
+
+    assert_ok(build_end(b, &model), err);
+    assert_ok(bittern_network_compile(model, &options, &network, err), err);
+    assert_ok(bittern_reference_create(network, &one, &engine, err), err);
+    const struct bittern_shape *s = &bittern_network_input(network)->shape;
+    size_t size = s->channels * s->height * s->width;
+    uint8_t *images = malloc(IMAGES * size);
+    assert_non_null(images);
+    compile_draw_images(9, IMAGES, size, images);
+    assert_ok(compile_check(model, network, NULL, range, images, IMAGES, &agreement, err), err);
+    assert_ok(compile_check(model, network, engine, range, images, IMAGES, &agreement, err), err);
+    assert_string_equal(agreement.first, "");
+    assert_int_equal(agreement.other_class, 0);
+    assert_int_equal(agreement.images, 2 * IMAGES);
+    assert_true(agreement.values > 0);
+    free(images);
+    bittern_reference_free(engine);
+    bittern_model_free(model);
+    return network;
+}
+
+void compile_check_refused(struct model_builder *b, enum bittern_input_range range,
+                           bittern_status expected, const char *first, const char *second)
+{
+    const struct bittern_compile_options options = {.input_range = range};
+    struct bittern_network *network = NULL;
+    struct bittern_model *model;
+
+    assert_ok(build_end(b, &model), b->err);
+    bittern_status status = bittern_network_compile(model, &options, &network, b->err);
+    bittern_model_free(model);
+    assert_int_equal(status, expected);
+    assert_null(network);
+    if (!strstr(b->err->message, first) || !strstr(b->err->message, second)) {
+        fail_msg("'%s' and '%s' are not in: %s", first, second, b->err->message);
     }
 }

@@ -6,6 +6,8 @@
 #ifndef BITTERN_COMPILE_CHECK_H
 #define BITTERN_COMPILE_CHECK_H
 
+#include "model_build.h"
+
 #include <bittern/model.h>
 #include <bittern/network.h>
 #include <bittern/reference.h>
@@ -31,6 +33,19 @@ bittern_status compile_check(const struct bittern_model *model,
                              struct bittern_reference *engine, enum bittern_input_range range,
                              const uint8_t *images, size_t count,
                              struct compile_agreement *agreement, struct bittern_error *err);
+
+/*
+ * Finish and compile what was built, and compare on a few random images, with the slow engine and
+ * with the reference engine; the test fails where any value or class differs.
+ * @return the network, the caller's
+ */
+struct bittern_network *compile_check_built(struct model_builder *b,
+                                            enum bittern_input_range range);
+
+/* Finish what was built, and compile it, which must fail with this status and these two parts of
+ * the message; the test fails where it does not. */
+void compile_check_refused(struct model_builder *b, enum bittern_input_range range,
+                           bittern_status expected, const char *first, const char *second);
 
 /* Random images; some rows are all 0 or all 255, so that ends of ranges are met. */
 void compile_draw_images(uint64_t seed, size_t count, size_t size, uint8_t *images);

@@ -225,14 +225,19 @@ bool compile_find_grid(const double *values, size_t count, struct compile_grid *
 /* k of a value; false where it is not on the grid. */
 bool compile_grid_index(const struct compile_grid *grid, double value, int32_t *k);
 
+/* One grid for all channels where there is one, else one a channel; or one a channel at any rate.
+ */
+enum compile_grids { COMPILE_GRID_ANY, COMPILE_GRID_A_CHANNEL };
+
 /*
  * Choose the value type, scale and offset for a stage's outputs in front of its affine tail, and
  * fill in each piece's q. pad_real: [channels] what the next stage pads with, in the same place;
  * NULL: it does not pad.
  */
 bittern_status compile_choose_values(struct compile_staircase *staircases, size_t channels,
-                                     const double *pad_real, struct compile_arena *arena,
-                                     struct compile_values *values, struct bittern_error *err);
+                                     enum compile_grids grids, const double *pad_real,
+                                     struct compile_arena *arena, struct compile_values *values,
+                                     struct bittern_error *err);
 
 /* ---- M, B and S (compile_scale.c) --------------------------------------------------------------
  */

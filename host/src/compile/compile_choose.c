@@ -387,12 +387,13 @@ static bittern_status choose_by_channel(struct compile_staircase *staircases, si
 }
 
 bittern_status compile_choose_values(struct compile_staircase *staircases, size_t channels,
-                                     const double *pad_real, struct compile_arena *arena,
-                                     struct compile_values *values, struct bittern_error *err)
+                                     enum compile_grids grids, const double *pad_real,
+                                     struct compile_arena *arena, struct compile_values *values,
+                                     struct bittern_error *err)
 {
     struct level_set set = {0};
     struct compile_grid grid;
-    bool fits = same_padding(pad_real, channels);
+    bool fits = grids == COMPILE_GRID_ANY && same_padding(pad_real, channels);
 
     for (size_t c = 0; c < channels && fits; c++) {
         for (size_t i = 0; i < staircases[c].count && fits; i++) {

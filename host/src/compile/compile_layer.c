@@ -133,7 +133,8 @@ static bittern_status find_pad_levels(struct builder *b, double **levels)
 }
 
 /* Steps, and the value type that holds them; the affine tail goes into scale and offset. */
-static bittern_status choose_values(struct builder *b, struct compile_values *values)
+static bittern_status choose_values(struct builder *b, enum compile_grids grids,
+                                    struct compile_values *values)
 {
     const struct compile_stage *stage = b->stage;
     double *pad;
@@ -152,7 +153,8 @@ static bittern_status choose_values(struct builder *b, struct compile_values *va
     if (status != BITTERN_OK) {
         return status;
     }
-    status = compile_choose_values(b->staircases, b->channels, pad, &b->c->scratch, values, b->err);
+    status = compile_choose_values(b->staircases, b->channels, grids, pad, &b->c->scratch, values,
+                                   b->err);
     if (status == BITTERN_ERR_UNSUPPORTED) {
         return explain(b, status);
     }
@@ -385,6 +387,66 @@ static bittern_status find_ranges(struct builder *b, const struct compile_values
     return status;
 }
 
+static bittern_status build_quantized(struct builder *b, enum compile_grids grids,
+                                      struct bittern_layer *layer, struct compile_values *values)
+{
+    bittern_status status = choose_values(b, grids, values);
+    layer->output_type = values->type;
+    if (status == BITTERN_OK) {
+        status = values->type.kind == BITTERN_VALUE_INT
+                     ? build_scales(b, layer)
+                     : build_thresholds(b, &values->type, &layer->activation);
+    }
+    return status;
+}
+
+/* Does each channel have levels of its own, by a quantizer with a scale a channel? */
+static bool is_quantized_by_channel(const struct builder *b)
+{
+    bool is_quantized = false;
+    for (size_t i = b->expression.first; i < b->cut; i++) {
+        const struct graph_function *f = &b->stage->functions[i];
+        bool is_scaled =
+            f->op == GRAPH_QUANT || f->op == GRAPH_BIPOLAR_QUANT || f->op == GRAPH_TRUNC;
+        is_quantized = is_quantized || is_scaled || f->op == GRAPH_MULTI_THRESHOLD;
+        if (f->spread == GRAPH_SPREAD_CHANNEL && is_quantized && f->op != GRAPH_MULTI_THRESHOLD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Channels whose quantizers differ may share a grid, which then has steps that a channel skips and
+ * ends that it does not reach; no M, B and S give that. A grid a channel is better where it has
+ * fewer bits or fewer wrong values.
+ */
+static bittern_status build_own_grids(struct builder *b, bittern_status status,
+                                      struct bittern_layer *layer, struct compile_values *values)
+{
+    struct bittern_layer other = *layer;
+    struct compile_values other_values = *values;
+    struct bittern_error ignored = {0};
+    struct bittern_error *err = b->err;
+
+    other.activation = (struct bittern_activation){0};
+    other.inexact_count = 0;
+    other.inexact_channels = NULL;
+    other.inexact_values = NULL;
+    b->err = &ignored;
+    bittern_status second = build_quantized(b, COMPILE_GRID_A_CHANNEL, &other, &other_values);
+    b->err = err;
+    bool is_better = status != BITTERN_OK || other.inexact_count < layer->inexact_count ||
+                     (other.inexact_count == layer->inexact_count &&
+                      other.output_type.bits < layer->output_type.bits);
+    if (second == BITTERN_OK && is_better) {
+        *layer = other;
+        *values = other_values;
+        return BITTERN_OK;
+    }
+    return status;
+}
+
 static bittern_status build_activation(struct builder *b, bool is_last, struct bittern_layer *layer,
                                        struct compile_values *values)
 {
@@ -393,12 +455,11 @@ static bittern_status build_activation(struct builder *b, bool is_last, struct b
         status = build_scores(b, layer, values);
         layer->output_type = values->type;
     } else {
-        status = choose_values(b, values);
-        layer->output_type = values->type;
-        if (status == BITTERN_OK) {
-            status = values->type.kind == BITTERN_VALUE_INT
-                         ? build_scales(b, layer)
-                         : build_thresholds(b, &values->type, &layer->activation);
+        status = build_quantized(b, COMPILE_GRID_ANY, layer, values);
+        bool may_differ = status == BITTERN_OK ? values->type.kind == BITTERN_VALUE_INT
+                                               : status == BITTERN_ERR_UNSUPPORTED;
+        if (may_differ && is_quantized_by_channel(b)) {
+            status = build_own_grids(b, status, layer, values);
         }
     }
     return status == BITTERN_OK ? set_take_min(b, layer) : status;
@@ -456,7 +517,7 @@ bittern_status compile_image(struct compile_context *c, const struct compile_sta
     }
     set_expression(&b);
     b.expression.divisor = 1;
-    bittern_status status = choose_values(&b, values);
+    bittern_status status = choose_values(&b, COMPILE_GRID_ANY, values);
     for (size_t i = 0; i < b.channels && status == BITTERN_OK; i++) {
         for (size_t p = 0; p < b.staircases[i].count; p++) {
             const struct compile_piece *piece = &b.staircases[i].pieces[p];

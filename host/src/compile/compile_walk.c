@@ -495,6 +495,11 @@ static size_t count_readers(const struct bittern_model *model, size_t tensor)
     return count;
 }
 
+static bool is_layout_op(enum graph_op op)
+{
+    return op == GRAPH_FLATTEN || op == GRAPH_RESHAPE || op == GRAPH_TRANSPOSE;
+}
+
 static bittern_status walk_node(struct walk *w, const struct graph_node *node)
 {
     bool reads = false;
@@ -518,9 +523,11 @@ static bittern_status walk_node(struct walk *w, const struct graph_node *node)
         return status;
     }
     w->tensor = node->outputs[0];
-    /* The tensor of an open stage: the latest one in plain order. */
+    /* The tensor of an open stage: the latest one that holds its values, in plain order where
+     * nothing is computed in another one. */
     if (!w->has_ended && !w->pad_node &&
-        (w->chain->count > stages || compile_layout_is_plain(&w->layout))) {
+        (w->chain->count > stages || !is_layout_op(node->op) ||
+         compile_layout_is_plain(&w->layout))) {
         open_stage(w)->tensor = w->tensor;
     }
     return BITTERN_OK;

@@ -4,36 +4,13 @@
 #include "model_build.h"
 #include "testing.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define IMAGES 6
 
-/* Finish, compile and compare on random images; the network is the caller's. */
 static struct bittern_network *check(struct model_builder *b)
 {
-    struct bittern_error *err = b->err;
-    struct bittern_model *model;
-    struct bittern_network *network = NULL;
-    struct compile_agreement agreement = {0};
-    const struct bittern_compile_options options = {.input_range = BITTERN_INPUT_0_1};
-
-    assert_ok(build_end(b, &model), err);
-    assert_ok(bittern_network_compile(model, &options, &network, err), err);
-    const struct bittern_shape *s = &bittern_network_input(network)->shape;
-    size_t size = s->channels * s->height * s->width;
-    uint8_t *images = malloc(IMAGES * size);
-    assert_non_null(images);
-    compile_draw_images(9, IMAGES, size, images);
-    assert_ok(
-        compile_check(model, network, NULL, BITTERN_INPUT_0_1, images, IMAGES, &agreement, err),
-        err);
-    assert_string_equal(agreement.first, "");
-    assert_int_equal(agreement.other_class, 0);
-    free(images);
-    bittern_model_free(model);
-    return network;
+    return compile_check_built(b, BITTERN_INPUT_0_1);
 }
 
 static const struct bittern_layer *layer(const struct bittern_network *network, size_t index)

@@ -59,7 +59,7 @@ static void every_kind_of_network_lives_and_agrees_with_its_graph(void **state)
 
     (void)state;
     read_images(images);
-    while (agreement_net_build(nets, images, LIFE_IMAGES / 4, &net, &model, &err)) {
+    while (agreement_net_build(nets, images, IMAGES, &net, &model, &err)) {
         struct bittern_network *network;
         struct agreement_life life;
         struct bittern_compile_options options = {.input_range = BITTERN_INPUT_0_1};
