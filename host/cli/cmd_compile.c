@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char help[] =
     "Fold an ONNX model (QONNX dialect) into an integer network, and write it as a program file.\n"
@@ -134,6 +135,14 @@ static int parse_arguments(int argc, char **argv, struct compile_arguments *argu
     return CLI_EXIT_OK;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one;
+    struct stat other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 static bittern_status read_model(const char *path, struct bittern_model **model,
                                  struct bittern_error *err)
 {
@@ -216,6 +225,12 @@ int command_compile(int argc, char **argv)
     if (!arguments.output) {
         fprintf(stderr, "bittern compile: no memory\n");
         return CLI_EXIT_FAILED;
+    }
+    if (is_same_file(arguments.model, arguments.output)) {
+        code = cli_usage("compile", "the program would replace the model '%s'; give another -o",
+                         arguments.model);
+        free(arguments.default_output);
+        return code;
     }
     bittern_status status = read_model(arguments.model, &model, &err);
     if (status == BITTERN_OK) {

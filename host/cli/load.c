@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HEAD_SIZE 512
 #define TAR_MAGIC_OFFSET 257
@@ -72,6 +73,12 @@ bittern_status file_kind_find(const char *path, enum file_kind *kind, struct bit
         int code = errno;
         return bittern_error_set(err, code == ENOENT ? BITTERN_ERR_NOT_FOUND : BITTERN_ERR_IO,
                                  "cannot open '%s': %s", path, strerror(code));
+    }
+    struct stat info;
+    if (fstat(fileno(file), &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))) {
+        (void)fclose(file);
+        return bittern_error_set(err, BITTERN_ERR_IO,
+                                 "'%s' is a pipe; save what it gives as a file first", path);
     }
     errno = 0;
     size_t size = fread(head, 1, sizeof head, file);

@@ -47,11 +47,11 @@ int main(int argc, char **argv)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
         (strcmp(name, "help") == 0 && argc == 2)) {
         print_help(stdout);
-        return CLI_EXIT_OK;
+        return cli_finish_output("--help");
     }
     if (strcmp(name, "--version") == 0) {
         printf("bittern %s\n", BITTERN_VERSION);
-        return CLI_EXIT_OK;
+        return cli_finish_output("--version");
     }
     char *help_arguments[] = {argv[argc - 1], "--help", NULL};
     char **arguments = argv + 1;
@@ -63,7 +63,8 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; commands[i].name; i++) {
         if (strcmp(commands[i].name, name) == 0) {
-            return commands[i].run(count, arguments);
+            int code = commands[i].run(count, arguments);
+            return code == CLI_EXIT_OK ? cli_finish_output(name) : code;
         }
     }
     fprintf(stderr, "bittern: there is no command '%s'\nTry 'bittern --help'.\n", name);

@@ -4,6 +4,7 @@
 
 #include <bittern/model.h>
 #include <bittern/program.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,6 +140,7 @@ static void wrong_command_lines_are_refused(void **state)
     fixture_expect(2, "0.5", ARGS("compile", "net.onnx", "--weight-tolerance", "1"));
     fixture_expect(2, "0.5", ARGS("compile", "net.onnx", "--weight-tolerance", "x"));
     fixture_expect(2, "'any'", ARGS("compile", "net.onnx", "--geometry", "edge"));
+    fixture_expect(2, "would replace", ARGS("compile", "net.onnx", "-o", "models/../net.onnx"));
     fixture_expect(0, "Examples:", ARGS("compile", "--help"));
 }
 
@@ -153,6 +155,10 @@ static void failures_exit_with_1_and_leave_nothing(void **state)
     fixture_expect(1, "bad.onnx", ARGS("compile", "bad.onnx"));
     assert_false(exists("bad.btn"));
     fixture_expect(1, "empty", ARGS("compile", "empty.onnx"));
+    assert_int_equal(mkfifo(fixture_path("pipe"), 0600), 0);
+    int fd = open(fixture_path("pipe"), O_RDWR | O_CLOEXEC);
+    fixture_expect(1, "is a pipe", ARGS("compile", "pipe"));
+    close(fd);
     fixture_expect(1, "a program already", ARGS("compile", "program.btn", "-o", "again.btn"));
     assert_false(exists("again.btn"));
     fixture_expect(1, "no/such", ARGS("compile", "net.onnx", "-o", "no/such/folder.btn"));

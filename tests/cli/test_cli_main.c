@@ -37,6 +37,26 @@ static void unknown_commands_are_refused(void **state)
     command_result_free(&result);
 }
 
+/* Would catch: output that is lost, on a full disk, say, while the exit code says that all is well.
+ */
+static void output_that_cannot_be_written_is_a_failure(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"--help",           "--version",   "compile --help",
+                                           "data list",        "data --help", "data list --names",
+                                           "data make --help", "devices"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        struct command_result result;
+        char line[1024];
+        (void)snprintf(line, sizeof line, "'%s' %s >/dev/full", BITTERN_COMMAND, commands[i]);
+        run_command(&result, NULL, (const char *const[]){"sh", "-c", line, NULL});
+        if (result.exit_code != 1 || strstr(result.err, "standard output") == NULL) {
+            fail_msg("bittern %s: exit code %d, '%s'", commands[i], result.exit_code, result.err);
+        }
+        command_result_free(&result);
+    }
+}
+
 /* Would catch: a runner that mixes up streams, loses large output, or hides signals. */
 static void the_runner_keeps_streams_codes_and_signals(void **state)
 {
@@ -64,6 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_and_version_are_printed),
         cmocka_unit_test(unknown_commands_are_refused),
+        cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
         cmocka_unit_test(the_runner_keeps_streams_codes_and_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

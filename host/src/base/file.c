@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,8 @@
 #define MAX_TEMPORARY_NAMES 1000
 
 struct file_writer {
-    char *path;
-    char *temporary;
+    char *path;      /* behind symbolic links */
+    char *temporary; /* NULL for a device or a pipe, which is written as it is */
     int fd;
 };
 
@@ -112,6 +113,36 @@ cleanup:
     return status;
 }
 
+static bittern_status open_as_it_is(struct file_writer *writer, struct bittern_error *err)
+{
+    writer->fd = open(writer->path, O_WRONLY | O_CLOEXEC);
+    return writer->fd < 0 ? io_error(err, "open", writer->path) : BITTERN_OK;
+}
+
+/* Not mkstemp: it makes files that only their owner can read. */
+static bittern_status open_temporary(struct file_writer *writer, struct bittern_error *err)
+{
+    for (unsigned attempt = 0; attempt < MAX_TEMPORARY_NAMES; attempt++) {
+        char *name = NULL;
+        if (asprintf(&name, "%s.%ld-%u.part", writer->path, (long)getpid(), attempt) < 0) {
+            return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to write '%s'",
+                                     writer->path);
+        }
+        writer->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (writer->fd >= 0) {
+            writer->temporary = name;
+            return BITTERN_OK;
+        }
+        int code = errno;
+        free(name);
+        errno = code;
+        if (code != EEXIST) {
+            break;
+        }
+    }
+    return io_error(err, "create", writer->path);
+}
+
 bittern_status file_writer_open(const char *path, struct file_writer **writer,
                                 struct bittern_error *err)
 {
@@ -123,28 +154,21 @@ bittern_status file_writer_open(const char *path, struct file_writer **writer,
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to write '%s'", path);
     }
     w->fd = -1;
-    w->path = strdup(path);
+    struct stat info;
+    bool exists = stat(path, &info) == 0;
+    if (exists && S_ISDIR(info.st_mode)) {
+        status = bittern_error_set(err, BITTERN_ERR_IO, "cannot write '%s': it is a folder", path);
+        goto cleanup;
+    }
+    /* A rename would replace a link, not what it points to. */
+    w->path = exists && S_ISREG(info.st_mode) ? realpath(path, NULL) : strdup(path);
     if (!w->path) {
         status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to write '%s'", path);
         goto cleanup;
     }
-    /* Not mkstemp: it makes files that only their owner can read. */
-    for (unsigned attempt = 0; w->fd < 0 && attempt < MAX_TEMPORARY_NAMES; attempt++) {
-        free(w->temporary);
-        if (asprintf(&w->temporary, "%s.%ld-%u.part", path, (long)getpid(), attempt) < 0) {
-            w->temporary = NULL;
-            status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory to write '%s'", path);
-            goto cleanup;
-        }
-        w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (w->fd < 0 && errno != EEXIST) {
-            break;
-        }
-    }
-    if (w->fd < 0) {
-        status = io_error(err, "create", path);
-        free(w->temporary);
-        w->temporary = NULL;
+    /* And it would replace a device by a file. */
+    status = exists && !S_ISREG(info.st_mode) ? open_as_it_is(w, err) : open_temporary(w, err);
+    if (status != BITTERN_OK) {
         goto cleanup;
     }
     *writer = w;
@@ -181,7 +205,7 @@ bittern_status file_writer_commit(struct file_writer *writer, struct bittern_err
 {
     bittern_status status = BITTERN_OK;
 
-    if (fsync(writer->fd) != 0) {
+    if (writer->temporary && fsync(writer->fd) != 0) {
         status = io_error(err, "write", writer->path);
         goto cleanup;
     }
@@ -189,6 +213,9 @@ bittern_status file_writer_commit(struct file_writer *writer, struct bittern_err
     writer->fd = -1;
     if (closed != 0) {
         status = io_error(err, "write", writer->path);
+        goto cleanup;
+    }
+    if (!writer->temporary) {
         goto cleanup;
     }
     if (rename(writer->temporary, writer->path) != 0) {

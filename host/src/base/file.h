@@ -13,7 +13,8 @@ bittern_status file_read(const char *path, size_t limit, uint8_t **data, size_t 
                          struct bittern_error *err);
 
 /* Write a file through a temporary one beside it, fsync and rename: after a failure or a crash the
- * old file, if any, is still there. */
+ * old file, if any, is still there. Symbolic links are followed; a device or a pipe is written
+ * directly. */
 bittern_status file_write(const char *path, const void *data, size_t size,
                           struct bittern_error *err);
 

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "testing.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,6 +77,50 @@ static void an_aborted_write_keeps_the_old_file(void **state)
     assert_int_equal(unlink(path), 0); /* rmdir at the end fails if anything else is left */
 }
 
+/* Would catch: a link replaced by a file, and what it points to left as it was. */
+static void writing_follows_links(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    char path[256];
+    char link[256];
+    struct stat info;
+    (void)snprintf(path, sizeof path, "%s/file", folder);
+    (void)snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(file_write(path, "old", 3, &err), BITTERN_OK);
+    assert_int_equal(symlink("file", link), 0);
+    assert_ok(file_write(link, "newer", 5, &err), &err);
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_size, 5);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Would catch: /dev/null replaced by a file, which root's rename would do. */
+static void what_is_no_file_is_written_as_it_is(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    char path[256];
+    char text[8] = "";
+    struct stat info;
+    (void)snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDWR | O_CLOEXEC); /* so that neither side waits for the other */
+    assert_true(fd >= 0);
+    assert_ok(file_write(path, "bytes", 5, &err), &err);
+    assert_int_equal(read(fd, text, sizeof text), 5);
+    assert_memory_equal(text, "bytes", 5);
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(file_write(folder, "x", 1, &err), BITTERN_ERR_IO);
+    assert_non_null(strstr(err.message, "is a folder"));
+}
+
 /* Would catch: reading past the limit, and folders or missing files taken for empty ones. */
 static void reading_has_limits(void **state)
 {
@@ -140,6 +185,8 @@ int main(void)
         cmocka_unit_test(long_messages_are_cut),
         cmocka_unit_test(every_status_has_its_own_name),
         cmocka_unit_test(an_aborted_write_keeps_the_old_file),
+        cmocka_unit_test(writing_follows_links),
+        cmocka_unit_test(what_is_no_file_is_written_as_it_is),
         cmocka_unit_test(reading_has_limits),
         cmocka_unit_test(folders_are_made_with_their_parents),
         cmocka_unit_test(products_of_sizes_are_checked),
