@@ -8,6 +8,7 @@
  */
 #include "base/checked.h"
 #include "network/network_build.h"
+#include "network/network_check.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,18 +16,8 @@
 
 _Static_assert(sizeof(size_t) >= 8, "the limits' products need 64-bit sizes");
 
-/* The layer under check, and where to say what is wrong with it. */
-struct check {
-    const struct bittern_network *network;
-    const struct bittern_layer *layer;
-    size_t index;
-    struct bittern_error *err;
-};
-
-static bittern_status fail(const struct check *c, bittern_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static bittern_status fail(const struct check *c, bittern_status status, const char *format, ...)
+bittern_status network_fail(const struct network_check *c, bittern_status status,
+                            const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -129,20 +120,21 @@ static bool is_shape(const struct bittern_shape *shape)
            shape->channels * shape->height * shape->width <= NETWORK_MAX_VALUES;
 }
 
-static bittern_status check_shape(const struct check *c, const char *what,
+static bittern_status check_shape(const struct network_check *c, const char *what,
                                   const struct bittern_shape *shape)
 {
     if (!is_shape(shape)) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "its %s shape %zux%zux%zu is impossible or too large: at most %d channels, %d "
-                    "rows and columns, and %zu values",
-                    what, shape->channels, shape->height, shape->width, NETWORK_MAX_CHANNELS,
-                    NETWORK_MAX_SIDE, NETWORK_MAX_VALUES);
+        return network_fail(
+            c, BITTERN_ERR_RANGE,
+            "its %s shape %zux%zux%zu is impossible or too large: at most %d channels, %d "
+            "rows and columns, and %zu values",
+            what, shape->channels, shape->height, shape->width, NETWORK_MAX_CHANNELS,
+            NETWORK_MAX_SIDE, NETWORK_MAX_VALUES);
     }
     return BITTERN_OK;
 }
 
-static bittern_status check_input(const struct check *c)
+static bittern_status check_input(const struct network_check *c)
 {
     const struct bittern_input *input = &c->network->input;
 
@@ -151,26 +143,27 @@ static bittern_status check_input(const struct check *c)
         return status;
     }
     if (!is_value_type(&input->type) || input->type.kind == BITTERN_VALUE_ACC) {
-        return fail(c, BITTERN_ERR_FORMAT, "its input's value type is impossible");
+        return network_fail(c, BITTERN_ERR_FORMAT, "its input's value type is impossible");
     }
     if (!input->table) {
-        return fail(c, BITTERN_ERR_FORMAT, "its input table is missing");
+        return network_fail(c, BITTERN_ERR_FORMAT, "its input table is missing");
     }
     for (size_t i = 0; i < input->shape.channels * 256; i++) {
         int16_t value = input->table[i];
         if (value < input->type.minimum || value > input->type.maximum ||
             (input->type.kind == BITTERN_VALUE_BINARY && value == 0)) {
-            return fail(c, BITTERN_ERR_RANGE,
-                        "its input table turns pixel value %zu of channel %zu into %d, which is "
-                        "not a value of the input's type (%d..%d)",
-                        i % 256, i / 256, value, input->type.minimum, input->type.maximum);
+            return network_fail(
+                c, BITTERN_ERR_RANGE,
+                "its input table turns pixel value %zu of channel %zu into %d, which is "
+                "not a value of the input's type (%d..%d)",
+                i % 256, i / 256, value, input->type.minimum, input->type.maximum);
         }
     }
     return BITTERN_OK;
 }
 
 /* What a layer reads is what the one before it, or the image, gives. */
-static bittern_status check_chain(const struct check *c)
+static bittern_status check_chain(const struct network_check *c)
 {
     const struct bittern_layer *layer = c->layer;
     const struct bittern_input *input = &c->network->input;
@@ -178,17 +171,19 @@ static bittern_status check_chain(const struct check *c)
     const struct bittern_value_type *type = c->index ? &layer[-1].output_type : &input->type;
 
     if (!same_shape(shape, &layer->input)) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "its input shape %zux%zux%zu differs from %zux%zux%zu, which comes before it",
-                    layer->input.channels, layer->input.height, layer->input.width, shape->channels,
-                    shape->height, shape->width);
+        return network_fail(
+            c, BITTERN_ERR_FORMAT,
+            "its input shape %zux%zux%zu differs from %zux%zux%zu, which comes before it",
+            layer->input.channels, layer->input.height, layer->input.width, shape->channels,
+            shape->height, shape->width);
     }
     if (!same_type(type, &layer->input_type)) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "its input type %s (%d..%d) differs from %s (%d..%d), which comes before it",
-                    bittern_value_kind_name(layer->input_type.kind), layer->input_type.minimum,
-                    layer->input_type.maximum, bittern_value_kind_name(type->kind), type->minimum,
-                    type->maximum);
+        return network_fail(
+            c, BITTERN_ERR_FORMAT,
+            "its input type %s (%d..%d) differs from %s (%d..%d), which comes before it",
+            bittern_value_kind_name(layer->input_type.kind), layer->input_type.minimum,
+            layer->input_type.maximum, bittern_value_kind_name(type->kind), type->minimum,
+            type->maximum);
     }
     return BITTERN_OK;
 }
@@ -200,12 +195,12 @@ static bool is_side(size_t kernel, size_t stride, size_t pad_before, size_t pad_
            pad_after <= NETWORK_MAX_PAD;
 }
 
-static bittern_status check_window(const struct check *c, const char *what,
+static bittern_status check_window(const struct network_check *c, const char *what,
                                    const struct bittern_window *w)
 {
     if (!is_side(w->kernel_h, w->stride_h, w->pad_top, w->pad_bottom) ||
         !is_side(w->kernel_w, w->stride_w, w->pad_left, w->pad_right)) {
-        return fail(
+        return network_fail(
             c, BITTERN_ERR_RANGE,
             "its %s (kernel %zux%zu, stride %zux%zu, padding %zu,%zu,%zu,%zu) is outside of "
             "the limits: kernels of 1..%d, strides of 1..%d, padding up to %d",
@@ -220,22 +215,22 @@ static bool has_padding(const struct bittern_window *w)
     return (w->pad_top | w->pad_left | w->pad_bottom | w->pad_right) != 0;
 }
 
-static bittern_status check_fc_window(const struct check *c)
+static bittern_status check_fc_window(const struct network_check *c)
 {
     const struct bittern_window *w = &c->layer->window;
     if (w->kernel_h != 1 || w->kernel_w != 1 || w->stride_h != 1 || w->stride_w != 1 ||
         has_padding(w)) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "a full connection has a kernel and a stride of 1 and no padding");
+        return network_fail(c, BITTERN_ERR_FORMAT,
+                            "a full connection has a kernel and a stride of 1 and no padding");
     }
     if (c->layer->has_sum_pool || c->layer->has_max_pool) {
-        return fail(c, BITTERN_ERR_FORMAT, "a full connection has nothing to pool");
+        return network_fail(c, BITTERN_ERR_FORMAT, "a full connection has nothing to pool");
     }
     return BITTERN_OK;
 }
 
 /* Shape that the layer's op and window give; the number of channels is the layer's to say. */
-static bittern_status check_conv_shape(const struct check *c)
+static bittern_status check_conv_shape(const struct network_check *c)
 {
     const struct bittern_layer *layer = c->layer;
     struct bittern_shape expected = {layer->conv.channels, 1, 1};
@@ -257,10 +252,10 @@ static bittern_status check_conv_shape(const struct check *c)
                                          layer->input.width);
     }
     if (!same_shape(&expected, &layer->conv)) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "its accumulators' shape %zux%zux%zu should be %zux%zux%zu",
-                    layer->conv.channels, layer->conv.height, layer->conv.width, expected.channels,
-                    expected.height, expected.width);
+        return network_fail(c, BITTERN_ERR_FORMAT,
+                            "its accumulators' shape %zux%zux%zu should be %zux%zux%zu",
+                            layer->conv.channels, layer->conv.height, layer->conv.width,
+                            expected.channels, expected.height, expected.width);
     }
     return BITTERN_OK;
 }
@@ -272,7 +267,7 @@ static bool pool_padding_fits(const struct bittern_window *w)
            w->pad_right < w->kernel_w;
 }
 
-static bittern_status check_pools(const struct check *c)
+static bittern_status check_pools(const struct network_check *c)
 {
     const struct bittern_layer *layer = c->layer;
     struct bittern_shape shape = layer->conv;
@@ -281,7 +276,7 @@ static bittern_status check_pools(const struct check *c)
     if (layer->has_sum_pool) {
         status = check_window(c, "sum pool", &layer->sum_pool);
         if (status == BITTERN_OK && has_padding(&layer->sum_pool)) {
-            status = fail(c, BITTERN_ERR_FORMAT, "its sum pool has padding");
+            status = network_fail(c, BITTERN_ERR_FORMAT, "its sum pool has padding");
         }
         if (status != BITTERN_OK) {
             return status;
@@ -291,7 +286,8 @@ static bittern_status check_pools(const struct check *c)
     if (layer->has_max_pool) {
         status = check_window(c, "max pool", &layer->max_pool);
         if (status == BITTERN_OK && !pool_padding_fits(&layer->max_pool)) {
-            status = fail(c, BITTERN_ERR_FORMAT, "its max pool is padded by a whole kernel");
+            status =
+                network_fail(c, BITTERN_ERR_FORMAT, "its max pool is padded by a whole kernel");
         }
         if (status != BITTERN_OK) {
             return status;
@@ -299,68 +295,72 @@ static bittern_status check_pools(const struct check *c)
         shape = network_window_output(&layer->max_pool, shape.channels, shape.height, shape.width);
     }
     if (!same_shape(&shape, &layer->output)) {
-        return fail(c, BITTERN_ERR_FORMAT, "its output shape %zux%zux%zu should be %zux%zux%zu",
-                    layer->output.channels, layer->output.height, layer->output.width,
-                    shape.channels, shape.height, shape.width);
+        return network_fail(c, BITTERN_ERR_FORMAT,
+                            "its output shape %zux%zux%zu should be %zux%zux%zu",
+                            layer->output.channels, layer->output.height, layer->output.width,
+                            shape.channels, shape.height, shape.width);
     }
     for (size_t i = 0; layer->take_min && i < layer->output.channels; i++) {
         if (layer->take_min[i] > 1 || !layer->has_max_pool) {
-            return fail(c, BITTERN_ERR_FORMAT,
-                        "channel %zu: the choice of minimum pooling is neither 0 nor 1, or there "
-                        "is no max pool",
-                        i);
+            return network_fail(
+                c, BITTERN_ERR_FORMAT,
+                "channel %zu: the choice of minimum pooling is neither 0 nor 1, or there "
+                "is no max pool",
+                i);
         }
     }
     return check_shape(c, "output", &layer->output);
 }
 
-static bittern_status check_types(const struct check *c)
+static bittern_status check_types(const struct network_check *c)
 {
     const struct bittern_layer *layer = c->layer;
     int32_t minimum = 0;
     int32_t maximum = 0;
 
     if (layer->input_type.kind == BITTERN_VALUE_ACC) {
-        return fail(c, BITTERN_ERR_FORMAT, "only the last layer may return accumulators");
+        return network_fail(c, BITTERN_ERR_FORMAT, "only the last layer may return accumulators");
     }
     if (!is_value_type(&layer->output_type)) {
-        return fail(c, BITTERN_ERR_FORMAT, "its output's value type is impossible");
+        return network_fail(c, BITTERN_ERR_FORMAT, "its output's value type is impossible");
     }
     if (layer->input_type.kind == BITTERN_VALUE_INT) {
         int_range(&layer->input_type, &minimum, &maximum);
     }
     if (layer->pad_value < minimum || layer->pad_value > maximum) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "it pads with %d, and %s inputs of %u bits can be padded with %d..%d only",
-                    layer->pad_value, bittern_value_kind_name(layer->input_type.kind),
-                    layer->input_type.bits, minimum, maximum);
+        return network_fail(
+            c, BITTERN_ERR_RANGE,
+            "it pads with %d, and %s inputs of %u bits can be padded with %d..%d only",
+            layer->pad_value, bittern_value_kind_name(layer->input_type.kind),
+            layer->input_type.bits, minimum, maximum);
     }
     return BITTERN_OK;
 }
 
-static bittern_status check_plane(const struct check *c, size_t p)
+static bittern_status check_plane(const struct network_check *c, size_t p)
 {
     const struct bittern_weights *weights = &c->layer->weights;
     const struct bittern_plane *plane = &weights->planes[p];
     int32_t limit = weights->plane_count > 1 ? NETWORK_MAX_PLANE_MULTIPLIER : 1;
 
     if (!plane->plus) {
-        return fail(c, BITTERN_ERR_FORMAT, "weight plane %zu is missing", p);
+        return network_fail(c, BITTERN_ERR_FORMAT, "weight plane %zu is missing", p);
     }
     if (plane->multiplier < 1 || plane->multiplier > limit) {
-        return fail(c, BITTERN_ERR_RANGE, "the multiplier %d of weight plane %zu is not in 1..%d",
-                    plane->multiplier, p, limit);
+        return network_fail(c, BITTERN_ERR_RANGE,
+                            "the multiplier %d of weight plane %zu is not in 1..%d",
+                            plane->multiplier, p, limit);
     }
     if ((weights->kind == BITTERN_WEIGHT_BINARY && plane->minus) ||
         (weights->kind == BITTERN_WEIGHT_TERNARY && !plane->minus)) {
-        return fail(c, BITTERN_ERR_FORMAT, "its %s weights have the wrong kind of plane",
-                    bittern_weight_kind_name(weights->kind));
+        return network_fail(c, BITTERN_ERR_FORMAT, "its %s weights have the wrong kind of plane",
+                            bittern_weight_kind_name(weights->kind));
     }
     return BITTERN_OK;
 }
 
 /* The weights' description; the bits themselves are checked with their ranges. */
-static bittern_status check_weights(const struct check *c)
+static bittern_status check_weights(const struct network_check *c)
 {
     const struct bittern_layer *layer = c->layer;
     const struct bittern_weights *weights = &layer->weights;
@@ -383,13 +383,15 @@ static bittern_status check_weights(const struct check *c)
         counts_fit = false;
     }
     if (!counts_fit) {
-        return fail(c, BITTERN_ERR_FORMAT, "a %s layer with %s weights in %zu planes is impossible",
-                    bittern_layer_op_name(layer->op), bittern_weight_kind_name(weights->kind),
-                    weights->plane_count);
+        return network_fail(c, BITTERN_ERR_FORMAT,
+                            "a %s layer with %s weights in %zu planes is impossible",
+                            bittern_layer_op_name(layer->op),
+                            bittern_weight_kind_name(weights->kind), weights->plane_count);
     }
     if (layer->op != BITTERN_LAYER_SUM &&
         layer->conv.channels * network_fan_in(layer) > NETWORK_MAX_WEIGHTS) {
-        return fail(c, BITTERN_ERR_RANGE, "it has more than %zu weights", NETWORK_MAX_WEIGHTS);
+        return network_fail(c, BITTERN_ERR_RANGE, "it has more than %zu weights",
+                            NETWORK_MAX_WEIGHTS);
     }
     for (size_t p = 0; p < weights->plane_count; p++) {
         bittern_status status = check_plane(c, p);
@@ -399,229 +401,31 @@ static bittern_status check_weights(const struct check *c)
         bits += weights->planes[p].minus ? 2 : 1;
     }
     if (weights->bits != bits || weights->words_per_output != network_words_per_output(layer)) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "its weights should take %zu bits each and %zu words an output, not %zu and "
-                    "%zu",
-                    bits, network_words_per_output(layer), weights->bits,
-                    weights->words_per_output);
+        return network_fail(
+            c, BITTERN_ERR_FORMAT,
+            "its weights should take %zu bits each and %zu words an output, not %zu and "
+            "%zu",
+            bits, network_words_per_output(layer), weights->bits, weights->words_per_output);
     }
     return BITTERN_OK;
 }
 
-/* Arrays that the activation needs are there, and no others. */
-static bittern_status check_activation_arrays(const struct check *c)
+static bittern_status check_layer(const struct network_check *c)
 {
-    const struct bittern_activation *a = &c->layer->activation;
-    bool low = false;
-    bool high = false;
-    bool scale = false;
-    enum bittern_value_kind kind;
-
-    switch (a->kind) {
-    case BITTERN_ACTIVATION_NONE:
-        kind = BITTERN_VALUE_ACC;
-        break;
-    case BITTERN_ACTIVATION_SIGN:
-        kind = BITTERN_VALUE_BINARY;
-        high = true;
-        break;
-    case BITTERN_ACTIVATION_TERNARY:
-        kind = BITTERN_VALUE_TERNARY;
-        high = low = true;
-        break;
-    case BITTERN_ACTIVATION_SCALE:
-        kind = BITTERN_VALUE_INT;
-        scale = true;
-        break;
-    default:
-        return fail(c, BITTERN_ERR_FORMAT, "its activation is of no known kind");
-    }
-    if (c->layer->output_type.kind != kind) {
-        return fail(c, BITTERN_ERR_FORMAT, "its activation (%s) does not give %s values",
-                    bittern_activation_kind_name(a->kind),
-                    bittern_value_kind_name(c->layer->output_type.kind));
-    }
-    if (!a->threshold_low == low || !a->threshold_high == high || !a->descending == high ||
-        !a->multiplier == scale || !a->offset == scale || !a->shift == scale) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "its activation (%s) lacks a table, or has one that it does not use",
-                    bittern_activation_kind_name(a->kind));
-    }
-    if (a->kind == BITTERN_ACTIVATION_NONE &&
-        (c->layer->has_max_pool || c->index + 1 != c->network->layer_count)) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "only the last layer may return accumulators, and without a max pool");
-    }
-    return BITTERN_OK;
-}
-
-/* SIGN and TERNARY, one channel; [minimum, maximum] is the range of its acc. */
-static bittern_status check_thresholds(const struct check *c, size_t channel, int64_t minimum,
-                                       int64_t maximum)
-{
-    const struct bittern_activation *a = &c->layer->activation;
-    uint8_t descending = a->descending[channel];
-    int32_t high = a->threshold_high[channel];
-
-    if (descending > 1) {
-        return fail(c, BITTERN_ERR_FORMAT,
-                    "channel %zu: the activation's direction is neither 0 nor 1", channel);
-    }
-    if (a->kind != BITTERN_ACTIVATION_TERNARY) {
-        return BITTERN_OK;
-    }
-    int32_t low = a->threshold_low[channel];
-    if (descending ? high > low : low > high) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "channel %zu: its thresholds low %d and high %d are in the wrong order",
-                    channel, low, high);
-    }
-    const struct bittern_value_type *type = &c->layer->output_type;
-    bool gives_minus = descending ? maximum > low : minimum < low;
-    bool gives_plus = descending ? minimum <= high : maximum >= high;
-    if ((gives_minus && type->minimum > -1) || (gives_plus && type->maximum < 1)) {
-        return fail(c, BITTERN_ERR_RANGE, "channel %zu: it can leave the output's range %d..%d",
-                    channel, type->minimum, type->maximum);
-    }
-    return BITTERN_OK;
-}
-
-/* SCALE, one channel: M, B and S in range, and acc * M + B at both ends of the layer's range. */
-static bittern_status check_scale(const struct check *c, size_t channel)
-{
-    const struct bittern_activation *a = &c->layer->activation;
-    const int64_t limit = INT64_C(1) << (NETWORK_PRODUCT_BITS - 1);
-    int64_t m = a->multiplier[channel];
-    int64_t b = a->offset[channel];
-
-    if (m < -NETWORK_MAX_MULTIPLIER || m > NETWORK_MAX_MULTIPLIER ||
-        a->shift[channel] > NETWORK_MAX_SHIFT || b < -limit || b >= limit) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "channel %zu: M = %" PRId64 ", B = %" PRId64
-                    ", S = %u is outside of |M| <= %d, "
-                    "%d bits for B, S <= %d",
-                    channel, m, b, a->shift[channel], NETWORK_MAX_MULTIPLIER, NETWORK_PRODUCT_BITS,
-                    NETWORK_MAX_SHIFT);
-    }
-    int64_t first = c->layer->acc_min * m + b;
-    int64_t last = c->layer->acc_max * m + b;
-    if (first < -limit || first >= limit || last < -limit || last >= limit) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "channel %zu: acc * %" PRId64 " + %" PRId64 " leaves %d bits for acc in %d..%d",
-                    channel, m, b, NETWORK_PRODUCT_BITS, c->layer->acc_min, c->layer->acc_max);
-    }
-    return BITTERN_OK;
-}
-
-static bittern_status fail_width(const struct check *c, int64_t minimum, int64_t maximum)
-{
-    return fail(c, BITTERN_ERR_RANGE,
-                "its accumulator can reach %" PRId64 "..%" PRId64 ", which 32 bits do not hold",
-                minimum, maximum);
-}
-
-/* Weight bits, ranges and thresholds, channel by channel; then the layer's range. */
-static bittern_status check_channels(const struct check *c)
-{
-    const struct bittern_layer *layer = c->layer;
-    enum bittern_activation_kind kind = layer->activation.kind;
-    int64_t window =
-        layer->has_sum_pool ? (int64_t)(layer->sum_pool.kernel_h * layer->sum_pool.kernel_w) : 1;
-    int64_t acc_min = INT64_MAX;
-    int64_t acc_max = INT64_MIN;
-    bittern_status status = BITTERN_OK;
-
-    for (size_t o = 0; o < layer->conv.channels; o++) {
-        int64_t minimum;
-        int64_t maximum;
-        if (!network_channel_words_valid(layer, o)) {
-            return fail(c, BITTERN_ERR_FORMAT,
-                        "channel %zu: weight bits are set behind the last input, or in both halves "
-                        "of a ternary plane",
-                        o);
-        }
-        network_channel_range(layer, o, &minimum, &maximum);
-        if (minimum < INT32_MIN || maximum > INT32_MAX) {
-            return fail_width(c, minimum, maximum); /* before it is multiplied once more */
-        }
-        minimum *= window;
-        maximum *= window;
-        acc_min = minimum < acc_min ? minimum : acc_min;
-        acc_max = maximum > acc_max ? maximum : acc_max;
-        if (kind == BITTERN_ACTIVATION_SIGN || kind == BITTERN_ACTIVATION_TERNARY) {
-            status = check_thresholds(c, o, minimum, maximum);
-            if (status != BITTERN_OK) {
-                return status;
-            }
-        }
-    }
-    if (acc_min < INT32_MIN || acc_max > INT32_MAX) {
-        return fail_width(c, acc_min, acc_max);
-    }
-    if (!network_partial_sums_fit(layer, INT32_MAX / window)) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "a partial sum on the way to its accumulator could leave 32 bits");
-    }
-    if (acc_min != layer->acc_min || acc_max != layer->acc_max) {
-        return fail(c, BITTERN_ERR_RANGE,
-                    "its accumulator's range %d..%d should be %" PRId64 "..%" PRId64,
-                    layer->acc_min, layer->acc_max, acc_min, acc_max);
-    }
-    if (kind == BITTERN_ACTIVATION_NONE && (layer->output_type.minimum != layer->acc_min ||
-                                            layer->output_type.maximum != layer->acc_max)) {
-        return fail(c, BITTERN_ERR_RANGE, "its output's range differs from its accumulator's");
-    }
-    for (size_t o = 0; kind == BITTERN_ACTIVATION_SCALE && o < layer->conv.channels; o++) {
-        status = check_scale(c, o);
-        if (status != BITTERN_OK) {
-            return status;
-        }
-    }
-    return BITTERN_OK;
-}
-
-/* The real numbers that the outputs stand for, and the channels that only nearly do. */
-static bittern_status check_meaning(const struct check *c)
-{
-    const struct bittern_layer *layer = c->layer;
-    uint64_t accs = (uint64_t)((int64_t)layer->acc_max - layer->acc_min) + 1;
-
-    if (!layer->scale != !layer->bias ||
-        (!layer->scale && c->index + 1 == c->network->layer_count)) {
-        return fail(c, BITTERN_ERR_FORMAT, "the scale or the bias of its outputs is missing");
-    }
-    for (size_t i = 0; layer->scale && i < layer->output.channels; i++) {
-        if (!isfinite(layer->scale[i]) || !isfinite(layer->bias[i])) {
-            return fail(c, BITTERN_ERR_RANGE, "channel %zu: scale or bias is not finite", i);
-        }
-    }
-    if (layer->inexact_count > 0 &&
-        (layer->inexact_count > layer->output.channels || !layer->inexact_channels ||
-         !layer->inexact_values || layer->activation.kind != BITTERN_ACTIVATION_SCALE)) {
-        return fail(c, BITTERN_ERR_FORMAT, "its list of inexact channels is impossible");
-    }
-    for (size_t i = 0; i < layer->inexact_count; i++) {
-        if (layer->inexact_channels[i] >= layer->output.channels ||
-            (i > 0 && layer->inexact_channels[i] <= layer->inexact_channels[i - 1]) ||
-            layer->inexact_values[i] == 0 || layer->inexact_values[i] > accs) {
-            return fail(c, BITTERN_ERR_RANGE,
-                        "entry %zu of its list of inexact channels is out of range or order", i);
-        }
-    }
-    return BITTERN_OK;
-}
-
-static bittern_status check_layer(const struct check *c)
-{
-    static bittern_status (*const checks[])(const struct check *) = {
-        check_chain,    check_types,   check_conv_shape,
-        check_pools,    check_weights, check_activation_arrays,
-        check_channels, check_meaning,
+    static bittern_status (*const checks[])(const struct network_check *) = {
+        check_chain,
+        check_types,
+        check_conv_shape,
+        check_pools,
+        check_weights,
+        network_check_activation_arrays,
+        network_check_channels,
+        network_check_meaning,
     };
 
     if (c->layer->op != BITTERN_LAYER_CONV && c->layer->op != BITTERN_LAYER_FC &&
         c->layer->op != BITTERN_LAYER_SUM) {
-        return fail(c, BITTERN_ERR_FORMAT, "its kind %d is unknown", (int)c->layer->op);
+        return network_fail(c, BITTERN_ERR_FORMAT, "its kind %d is unknown", (int)c->layer->op);
     }
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         bittern_status status = checks[i](c);
@@ -634,7 +438,7 @@ static bittern_status check_layer(const struct check *c)
 
 bittern_status network_validate(const struct bittern_network *network, struct bittern_error *err)
 {
-    struct check c = {.network = network, .err = err};
+    struct network_check c = {.network = network, .err = err};
 
     if (network->layer_count == 0 || network->layer_count > NETWORK_MAX_LAYERS) {
         return bittern_error_set(err, BITTERN_ERR_RANGE, "a network has 1 to %d layers, not %zu",
@@ -653,8 +457,8 @@ bittern_status network_validate(const struct bittern_network *network, struct bi
     }
     c.layer = NULL;
     if (network->top_k == 0 || network->top_k > bittern_network_output_count(network)) {
-        return fail(&c, BITTERN_ERR_RANGE, "it returns the %zu best of %zu classes", network->top_k,
-                    bittern_network_output_count(network));
+        return network_fail(&c, BITTERN_ERR_RANGE, "it returns the %zu best of %zu classes",
+                            network->top_k, bittern_network_output_count(network));
     }
     return BITTERN_OK;
 }
