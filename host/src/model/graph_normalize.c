@@ -217,6 +217,71 @@ static bittern_status normalize_top_k(struct bittern_model *model, struct graph_
     return status == BITTERN_OK ? require_input(model, node, 1, "k", err) : status;
 }
 
+/* Rows and columns of [batch, channels, rows, columns], in any order, from either end. */
+static bool are_axes_of_maps(const struct graph_tensor *axes)
+{
+    bool has_rows = false;
+    bool has_columns = false;
+    for (size_t i = 0; i < axes->count; i++) {
+        has_rows = has_rows || axes->constant[i] == 2 || axes->constant[i] == -2;
+        has_columns = has_columns || axes->constant[i] == 3 || axes->constant[i] == -1;
+    }
+    return axes->count == 2 && has_rows && has_columns;
+}
+
+/* Put a Flatten behind the node, which takes over the node's output. May move model->nodes. */
+static bittern_status append_flatten(struct bittern_model *model, size_t number,
+                                     struct bittern_error *err)
+{
+    size_t output = model->nodes[number].outputs[0];
+    size_t between;
+    bittern_status status =
+        graph_add_unique_tensor(model, model->nodes[number].name, &between, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    model->nodes[number].outputs[0] = between;
+    model->tensors[between].producer = number;
+    model->tensors[output].producer = GRAPH_NONE;
+    const char *input_name = model->tensors[between].name;
+    const char *output_name = model->tensors[output].name;
+    const struct graph_node_description flatten = {.op = "Flatten",
+                                                   .domain = "",
+                                                   .inputs = &input_name,
+                                                   .input_count = 1,
+                                                   .outputs = &output_name,
+                                                   .output_count = 1};
+    struct graph_node *node;
+    return graph_add_node(model, &flatten, &node, err);
+}
+
+/* ReduceMean over rows and columns is GlobalAveragePool, and a Flatten where it drops these axes.
+ * May move model->nodes. */
+static bittern_status normalize_reduce_mean(struct bittern_model *model, size_t number,
+                                            struct bittern_error *err)
+{
+    struct graph_node *node = &model->nodes[number];
+    bool keeps_axes = graph_node_int(node, "keepdims", 1) != 0;
+    if (strcmp(node->op_name, "ReduceMean") != 0) {
+        return BITTERN_OK;
+    }
+    bittern_status status = move_to_input(model, node, "axes", 1, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    const struct graph_tensor *axes = graph_node_input(model, node, 1);
+    if (!axes || !axes->constant || !are_axes_of_maps(axes)) {
+        return refuse(node, BITTERN_ERR_UNSUPPORTED, err,
+                      "it is supported over rows and columns only, as a global average pool: axes "
+                      "must be the constants 2 and 3 of [batch, channels, rows, columns]");
+    }
+    node->input_count = 1;
+    graph_node_remove_attribute(node, "keepdims");
+    graph_node_remove_attribute(node, "noop_with_empty_axes");
+    status = rename_op(node, "GlobalAveragePool", err);
+    return status == BITTERN_OK && !keeps_axes ? append_flatten(model, number, err) : status;
+}
+
 /* Constant with a number or a list; one with a tensor was read as an initializer already. */
 static bittern_status normalize_constant(struct bittern_model *model, struct graph_node *node,
                                          struct bittern_error *err)
@@ -246,9 +311,11 @@ static bittern_status normalize_constant(struct bittern_model *model, struct gra
     return status;
 }
 
-static bittern_status normalize_op(struct bittern_model *model, struct graph_node *node,
+/* May move model->nodes. */
+static bittern_status normalize_op(struct bittern_model *model, size_t number,
                                    struct bittern_error *err)
 {
+    struct graph_node *node = &model->nodes[number];
     switch (node->op) {
     case GRAPH_CLIP:
         return normalize_clip(model, node, err);
@@ -263,6 +330,8 @@ static bittern_status normalize_op(struct bittern_model *model, struct graph_nod
         return normalize_axes(model, node, err);
     case GRAPH_TOP_K:
         return normalize_top_k(model, node, err);
+    case GRAPH_GLOBAL_AVERAGE_POOL:
+        return normalize_reduce_mean(model, number, err);
     case GRAPH_SOFTMAX:
         return add_attribute_default(node, "axis", BITTERN_ATTRIBUTE_INT,
                                      model->node_opset < 13 ? 1 : -1, 0, err);
@@ -356,7 +425,7 @@ bittern_status graph_normalize(struct bittern_model *model, struct bittern_error
             status = normalize_outputs(model, node, n, is_used, err);
         }
         if (status == BITTERN_OK) {
-            status = normalize_op(model, node, err);
+            status = normalize_op(model, n, err);
         }
     }
     free(is_used);

@@ -170,6 +170,31 @@ static void average_of_a_whole_map_moves_behind_the_connection(void **state)
     bittern_network_free(network);
 }
 
+/* Would catch: PyTorch's x.mean([2, 3]) in front of the scores compiled as something else. */
+static void mean_over_rows_and_columns_is_an_average_pool(void **state)
+{
+    const int64_t axes[] = {2, 3};
+    const struct bittern_attribute attributes[] = {
+        {.name = "axes", .kind = BITTERN_ATTRIBUTE_INTS, .ints = axes, .count = 2},
+        {.name = "keepdims", .kind = BITTERN_ATTRIBUTE_INT, .i = 0}};
+    struct model_builder b;
+    struct bittern_error err;
+    (void)state;
+    begin(&b, 1, 10, 8, &err);
+    build_quant(&b, 1.0 / 255, 0, 8, false, false, "ROUND");
+    build_conv(&b, 6, 3, 1, 0, WEIGHTS_BIPOLAR, false);
+    build_batch_norm(&b, false);
+    build_bipolar(&b, 1);
+    build_append(&b, "ReduceMean", (const char *[]){NULL}, attributes, 2);
+    b.rank = 2;
+    build_linear(&b, 4, WEIGHTS_TERNARY, true);
+    struct bittern_network *network = check(&b);
+    assert_int_equal(bittern_network_layer_count(network), 2);
+    assert_true(layer(network, 1)->has_sum_pool);
+    assert_int_equal(layer(network, 1)->sum_pool.kernel_h, 8);
+    bittern_network_free(network);
+}
+
 /* Would catch: padding with a stored 0 where the real zero has another integer. */
 static void zero_point_is_what_padding_holds(void **state)
 {
@@ -333,6 +358,7 @@ int main(void)
         cmocka_unit_test(two_max_pools_become_two_layers),
         cmocka_unit_test(average_pools_keep_their_sums),
         cmocka_unit_test(average_of_a_whole_map_moves_behind_the_connection),
+        cmocka_unit_test(mean_over_rows_and_columns_is_an_average_pool),
         cmocka_unit_test(zero_point_is_what_padding_holds),
         cmocka_unit_test(value_types_follow_the_levels_and_the_padding),
         cmocka_unit_test(sign_is_ternary_only_where_zero_is_reached),

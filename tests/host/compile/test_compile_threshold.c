@@ -38,7 +38,8 @@ static void multi_threshold(int64_t rows, size_t steps, double first, double dis
     float *values = calloc((size_t)rows * steps, sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < (size_t)rows * steps; i++) {
-        double row = (double)(i / steps);
+        size_t number = i / steps;
+        double row = (double)number;
         values[i] = (float)(first + 0.05 * row + (double)(i % steps) * distance * (1 + 0.1 * row));
     }
     const struct bittern_attribute attributes[] = {

@@ -302,6 +302,75 @@ static void squeezing_computed_values_becomes_a_reshape(void **state)
     bittern_model_free(model);
 }
 
+/* x.mean(axes), with the axes as an attribute (before opset 18) or as an input. */
+static void append_mean(struct model_builder *b, const int64_t *axes, size_t count, bool is_input,
+                        int64_t keepdims)
+{
+    const struct bittern_attribute attributes[] = {
+        {.name = "keepdims", .kind = BITTERN_ATTRIBUTE_INT, .i = keepdims},
+        {.name = "axes", .kind = BITTERN_ATTRIBUTE_INTS, .ints = axes, .count = count}};
+    const char *inputs[] = {is_input ? build_ints(b, axes, count) : NULL, NULL};
+    build_append(b, "ReduceMean", inputs, attributes, is_input ? 1 : 2);
+}
+
+/* Would catch: axes misread, a map flattened that should not be, the divisor forgotten. */
+static void mean_over_rows_and_columns_is_a_global_average_pool(void **state)
+{
+    static const int64_t axes[][2] = {{2, 3}, {3, 2}, {-2, -1}, {-1, 2}};
+    (void)state;
+    for (size_t i = 0; i < 16; i++) {
+        struct model_builder b;
+        struct bittern_model *model;
+        struct bittern_node_info info;
+        struct bittern_tensor_info output;
+        double x[12];
+        double y[3];
+        size_t keeps = i / 4 % 2;
+        err = (struct bittern_error){0};
+        build_begin(&b, "net", i / 8 ? 18 : 13, DIMS(0, 3, 2, 2), 1, &err);
+        append_mean(&b, axes[i % 4], 2, i / 8, (int64_t)keeps);
+        build_arithmetic(&b, "Mul", 2);
+        assert_ok(build_end(&b, &model), &err);
+        assert_int_equal(bittern_model_node_count(model), keeps ? 2 : 3);
+        bittern_model_node(model, 0, &info);
+        assert_string_equal(info.op, "GlobalAveragePool");
+        if (!keeps) {
+            bittern_model_node(model, 1, &info);
+            assert_string_equal(info.op, "Flatten");
+        }
+        bittern_model_output(model, &output);
+        assert_int_equal(output.rank, keeps ? 4 : 2);
+        assert_int_equal(output.dims[1], 3);
+        for (size_t j = 0; j < 12; j++) {
+            x[j] = (double)(j * j);
+        }
+        assert_ok(bittern_model_evaluate(model, x, 1, NULL, NULL, y, &err), &err);
+        assert_true(y[0] == 7 && y[1] == 63 && y[2] == 183);
+        bittern_model_free(model);
+    }
+}
+
+/* Would catch: a mean over channels, over one axis, or over everything taken for a pool. */
+static void other_means_are_refused(void **state)
+{
+    static const struct {
+        int64_t axes[3];
+        size_t count;
+    } cases[] = {{{1}, 1}, {{2}, 1}, {{1, 2}, 2}, {{2, 2}, 2}, {{1, 2, 3}, 3}, {{0}, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct model_builder b;
+        begin(&b, DIMS(0, 3, 2, 2));
+        append_mean(&b, cases[i].axes, cases[i].count, cases[i].count > 0, 1);
+        expect_refused(&b, BITTERN_ERR_UNSUPPORTED, "(ReduceMean)", "rows and columns", "2 and 3");
+    }
+    struct model_builder b;
+    begin(&b, DIMS(0, 3));
+    append_mean(&b, (const int64_t[]){-1, -2}, 2, false, 1);
+    expect_refused(&b, BITTERN_ERR_UNSUPPORTED, "GlobalAveragePool", "must have 4 axes",
+                   "ReduceMean");
+}
+
 /* Would catch: ops over computed values that nothing downstream can handle, or a shape that
  * depends on the image. */
 static void shape_ops_over_computed_values_are_refused(void **state)
@@ -334,6 +403,8 @@ int main(void)
         cmocka_unit_test(pad_takes_axes_and_refuses_negative_pads),
         cmocka_unit_test(scores_check_their_axis_and_k),
         cmocka_unit_test(squeezing_computed_values_becomes_a_reshape),
+        cmocka_unit_test(mean_over_rows_and_columns_is_a_global_average_pool),
+        cmocka_unit_test(other_means_are_refused),
         cmocka_unit_test(shape_ops_over_computed_values_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
