@@ -155,6 +155,16 @@ static void padded_average_without_its_padding_is_refused(void **state)
     refused(BITTERN_ERR_UNSUPPORTED, "count_include_pad", "AveragePool");
 }
 
+/* Would catch: sums of an average pool cut to 8 bits in front of a convolution. */
+static void average_whose_sums_need_more_than_8_bits_is_refused(void **state)
+{
+    (void)state;
+    begin_quantized();
+    build_pool(&b, "AveragePool", 2, 2, 0);
+    build_conv(&b, 4, 3, 1, 0, WEIGHTS_BIPOLAR, false);
+    refused(BITTERN_ERR_UNSUPPORTED, "more than 256 levels", "AveragePool");
+}
+
 /* Would catch: an empty network. */
 static void graph_without_weights_is_refused(void **state)
 {
@@ -186,6 +196,7 @@ int main(void)
         cmocka_unit_test(last_layer_with_a_function_that_is_not_affine_is_refused),
         cmocka_unit_test(constants_a_value_of_a_flattened_map_are_refused),
         cmocka_unit_test(padded_average_without_its_padding_is_refused),
+        cmocka_unit_test(average_whose_sums_need_more_than_8_bits_is_refused),
         cmocka_unit_test(graph_without_weights_is_refused),
         cmocka_unit_test(unknown_input_range_of_a_model_is_refused),
     };
