@@ -249,7 +249,7 @@ int main(int argc, char **argv)
     int built = check_built(images, count, threads, &total);
     result = built > result ? built : result;
     printf("agreement: %zu networks, %zu images: %llu of %llu values differ where all must be "
-           "equal; elsewhere at most %zu classes differ (with ties %zu, all traced); %zu networks "
+           "equal; elsewhere at most %zu classes differ (with ties %zu); %zu networks "
            "failed\n",
            total.nets, count, (unsigned long long)total.exact_different,
            (unsigned long long)total.exact_values, total.worst_class, total.worst_tied,
