@@ -66,6 +66,8 @@ enum graph_op {
     GRAPH_POW,
     GRAPH_RECIPROCAL,
     GRAPH_SQRT,
+    GRAPH_REDUCE_MEAN, /* inputs x, axes? */
+    GRAPH_REDUCE_MAX,  /* likewise */
     GRAPH_SHAPE,
     GRAPH_GATHER,
     GRAPH_SLICE,     /* inputs x, starts, ends, axes?, steps? */

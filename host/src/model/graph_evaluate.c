@@ -35,6 +35,9 @@ bittern_status graph_evaluate_node(const struct bittern_model *model, const stru
         return graph_evaluate_pool(&call);
     case GRAPH_SOFTMAX:
         return graph_evaluate_softmax(&call);
+    case GRAPH_REDUCE_MEAN:
+    case GRAPH_REDUCE_MAX:
+        return graph_evaluate_reduce(&call);
     case GRAPH_TOP_K:
     case GRAPH_ARG_MAX:
         return graph_evaluate_selection(&call);

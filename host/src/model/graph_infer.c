@@ -97,6 +97,9 @@ static size_t estimate_work(const struct pass *pass, const struct graph_node *no
     case GRAPH_MAX_POOL:
     case GRAPH_AVERAGE_POOL:
         return (size_t)x->dims[2] * (size_t)x->dims[3];
+    case GRAPH_REDUCE_MEAN:
+    case GRAPH_REDUCE_MAX:
+        return x->count / pass->model->tensors[node->outputs[0]].count + 1;
     case GRAPH_GLOBAL_AVERAGE_POOL:
     case GRAPH_TOP_K:
     case GRAPH_ARG_MAX:
@@ -259,6 +262,12 @@ static bittern_status keep(struct pass *pass, struct graph_node *node)
         graph_node_remove_attribute(node, "to");
         graph_node_remove_attribute(node, "saturate");
         return rename_op(pass, node, GRAPH_IDENTITY, "Identity");
+    }
+    if (node->op == GRAPH_REDUCE_MEAN) {
+        return graph_node_fail(pass->err, BITTERN_ERR_UNSUPPORTED, node,
+                               "on values that are computed from the image it is supported over "
+                               "rows and columns only, as a global average pool: axes must be the "
+                               "constants 2 and 3 of [batch, channels, rows, columns]");
     }
     if (node->op > GRAPH_TRUNC) {
         return graph_node_fail(pass->err, BITTERN_ERR_UNSUPPORTED, node,

@@ -262,19 +262,15 @@ static bittern_status normalize_reduce_mean(struct bittern_model *model, size_t 
 {
     struct graph_node *node = &model->nodes[number];
     bool keeps_axes = graph_node_int(node, "keepdims", 1) != 0;
-    if (strcmp(node->op_name, "ReduceMean") != 0) {
-        return BITTERN_OK;
-    }
     bittern_status status = move_to_input(model, node, "axes", 1, err);
     if (status != BITTERN_OK) {
         return status;
     }
     const struct graph_tensor *axes = graph_node_input(model, node, 1);
     if (!axes || !axes->constant || !are_axes_of_maps(axes)) {
-        return refuse(node, BITTERN_ERR_UNSUPPORTED, err,
-                      "it is supported over rows and columns only, as a global average pool: axes "
-                      "must be the constants 2 and 3 of [batch, channels, rows, columns]");
+        return BITTERN_OK; /* fine over constants */
     }
+    node->op = GRAPH_GLOBAL_AVERAGE_POOL;
     node->input_count = 1;
     graph_node_remove_attribute(node, "keepdims");
     graph_node_remove_attribute(node, "noop_with_empty_axes");
@@ -327,11 +323,12 @@ static bittern_status normalize_op(struct bittern_model *model, size_t number,
         return normalize_slice(model, node, err);
     case GRAPH_SQUEEZE:
     case GRAPH_UNSQUEEZE:
+    case GRAPH_REDUCE_MAX:
         return normalize_axes(model, node, err);
+    case GRAPH_REDUCE_MEAN:
+        return normalize_reduce_mean(model, number, err);
     case GRAPH_TOP_K:
         return normalize_top_k(model, node, err);
-    case GRAPH_GLOBAL_AVERAGE_POOL:
-        return normalize_reduce_mean(model, number, err);
     case GRAPH_SOFTMAX:
         return add_attribute_default(node, "axis", BITTERN_ATTRIBUTE_INT,
                                      model->node_opset < 13 ? 1 : -1, 0, err);

@@ -99,13 +99,6 @@ static const struct op_entry ops[] = {
       {"pads", INTS},
       {"strides", INTS}}},
     {"GlobalAveragePool", GRAPH_GLOBAL_AVERAGE_POOL, false, 1, 1, 1, {{0}}},
-    {"ReduceMean",
-     GRAPH_GLOBAL_AVERAGE_POOL,
-     false,
-     1,
-     2,
-     1,
-     {{"axes", INTS}, {"keepdims", INT}, {"noop_with_empty_axes", INT}}},
     {"Flatten", GRAPH_FLATTEN, false, 1, 1, 1, {{"axis", INT}}},
     {"Reshape", GRAPH_RESHAPE, false, 2, 2, 1, {{"allowzero", INT}}},
     {"Transpose", GRAPH_TRANSPOSE, false, 1, 1, 1, {{"perm", INTS}}},
@@ -161,6 +154,20 @@ static const struct op_entry ops[] = {
     {"Pow", GRAPH_POW, false, 2, 2, 1, {{0}}},
     {"Reciprocal", GRAPH_RECIPROCAL, false, 1, 1, 1, {{0}}},
     {"Sqrt", GRAPH_SQRT, false, 1, 1, 1, {{0}}},
+    {"ReduceMean",
+     GRAPH_REDUCE_MEAN,
+     false,
+     1,
+     2,
+     1,
+     {{"axes", INTS}, {"keepdims", INT}, {"noop_with_empty_axes", INT}}},
+    {"ReduceMax",
+     GRAPH_REDUCE_MAX,
+     false,
+     1,
+     2,
+     1,
+     {{"axes", INTS}, {"keepdims", INT}, {"noop_with_empty_axes", INT}}},
     {"Shape", GRAPH_SHAPE, false, 1, 1, 1, {{"start", INT}, {"end", INT}}},
     {"Gather", GRAPH_GATHER, false, 2, 2, 1, {{"axis", INT}}},
     {"Slice", GRAPH_SLICE, false, 1, 5, 1, {{"starts", INTS}, {"ends", INTS}, {"axes", INTS}}},
@@ -217,7 +224,8 @@ const char *graph_op_list(void)
     return "Conv, Gemm, MatMul, Add, Sub, Mul, Div, Neg, BatchNormalization, Relu, Sign, Floor, "
            "Ceil, Round, Clip, HardTanh, MaxPool, AveragePool, GlobalAveragePool, Flatten, "
            "Reshape, Transpose, Pad, Identity, Dropout, Softmax, LogSoftmax, TopK, ArgMax; Abs, "
-           "Pow, Reciprocal, Sqrt, Shape, Gather, Slice, Squeeze, Unsqueeze, Concat, Constant, "
+           "Pow, Reciprocal, Sqrt, ReduceMean, ReduceMax, Shape, Gather, Slice, Squeeze, "
+           "Unsqueeze, Concat, Constant, "
            "ConstantOfShape, Cast over constants; Quant, BipolarQuant, MultiThreshold, Trunc of "
            "domain qonnx.custom_op.general";
 }

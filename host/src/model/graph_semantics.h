@@ -62,6 +62,10 @@ bittern_status graph_infer_shapes(const struct bittern_model *model, const struc
 bittern_status graph_infer_layout(const struct bittern_model *model, const struct graph_node *node,
                                   struct graph_inferred *inferred, struct bittern_error *err);
 
+/* Those of REDUCE_MEAN and REDUCE_MAX (graph_reduce.c). */
+bittern_status graph_infer_reduce(const struct bittern_model *model, const struct graph_node *node,
+                                  struct graph_inferred *inferred, struct bittern_error *err);
+
 /* ONNX's multidirectional broadcasting; false where the shapes do not fit. */
 bool graph_broadcast(const struct graph_shape *a, const struct graph_shape *b,
                      struct graph_shape *result);
@@ -129,6 +133,7 @@ bittern_status graph_evaluate_conv(const struct graph_call *call);
 bittern_status graph_evaluate_gemm(const struct graph_call *call);
 bittern_status graph_evaluate_matmul(const struct graph_call *call);
 bittern_status graph_evaluate_pool(const struct graph_call *call);
+bittern_status graph_evaluate_reduce(const struct graph_call *call);
 bittern_status graph_evaluate_softmax(const struct graph_call *call);
 bittern_status graph_evaluate_selection(const struct graph_call *call); /* TOP_K, ARG_MAX */
 

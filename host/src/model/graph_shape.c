@@ -376,6 +376,9 @@ bittern_status graph_infer_shapes(const struct bittern_model *model, const struc
     case GRAPH_BIPOLAR_QUANT:
     case GRAPH_TRUNC:
         return infer_with_constants(&rule);
+    case GRAPH_REDUCE_MEAN:
+    case GRAPH_REDUCE_MAX:
+        return graph_infer_reduce(model, node, inferred, err);
     case GRAPH_MULTI_THRESHOLD:
         return infer_multi_threshold(&rule);
     default:

@@ -341,6 +341,53 @@ static void arithmetic_of_constants_folds(void **state)
                     (double[]){2.5, sqrt(2)}, 2);
 }
 
+/* Would catch: a scale of weights, their mean size a channel, taken over the wrong axes; and axes
+ * as an attribute or as an input read differently. */
+static void reductions_of_constants_fold(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        int64_t axis, keeps;
+        double values[3];
+        size_t count;
+    } cases[] = {
+        {"ReduceMean", 1, 1, {2, 5}, 2},
+        {"ReduceMean", -2, 0, {2.5, 3.5, 4.5}, 3},
+        {"ReduceMax", 1, 0, {3, 6}, 2},
+        {"ReduceMax", 0, 1, {4, 5, 6}, 3},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        struct model_builder b;
+        const int64_t axis = cases[i / 2].axis;
+        struct bittern_attribute attributes[] = {
+            integer("keepdims", cases[i / 2].keeps),
+            {.name = "axes", .kind = BITTERN_ATTRIBUTE_INTS, .ints = &axis, .count = 1}};
+        begin(&b);
+        const char *x = build_floats(&b, DIMS(2, 3), (float[]){1, 2, 3, 4, 5, 6});
+        const char *axes = i % 2 == 0 ? NULL : build_ints(&b, &axis, 1);
+        const char *result = build_node(&b, cases[i / 2].op, (const char *const[]){x, axes, NULL},
+                                        attributes, axes == NULL ? 2 : 1);
+        /* As a column, so that it broadcasts against the model's one value whatever its rank. */
+        char held[64];
+        keep(held, result);
+        const char *column = build_ints(&b, DIMS(-1, 1));
+        expect_constant(
+            &b, build_node(&b, "Reshape", (const char *const[]){held, column, NULL}, NULL, 0),
+            cases[i / 2].values, cases[i / 2].count);
+    }
+    struct model_builder b;
+    begin(&b);
+    const char *x = build_floats(&b, DIMS(2, 2), (float[]){1, 2, 3, 6});
+    expect_constant(&b, build_node(&b, "ReduceMean", (const char *const[]){x, NULL}, NULL, 0),
+                    (double[]){3}, 1);
+    begin(&b);
+    x = build_floats(&b, DIMS(2, 2), (float[]){1, 2, 3, 6});
+    const char *axes = build_ints(&b, DIMS(0, -2));
+    expect_refused(&b, build_node(&b, "ReduceMax", (const char *const[]){x, axes, NULL}, NULL, 0),
+                   BITTERN_ERR_FORMAT, "axis -2");
+}
+
 /* Would catch: a NaN that later code takes for a weight or a threshold. */
 static void constants_that_are_not_numbers_are_refused(void **state)
 {
@@ -356,7 +403,7 @@ static void constants_that_are_not_numbers_are_refused(void **state)
 static void arithmetic_for_constants_is_refused_on_computed_values(void **state)
 {
     (void)state;
-    static const char *const ops[] = {"Abs", "Reciprocal", "Sqrt"};
+    static const char *const ops[] = {"Abs", "Reciprocal", "Sqrt", "ReduceMean"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         struct model_builder b;
         struct bittern_model *model;
@@ -411,6 +458,7 @@ int main(void)
         cmocka_unit_test(shape_gives_a_range_of_sizes),
         cmocka_unit_test(any_listed_op_folds_over_constants),
         cmocka_unit_test(arithmetic_of_constants_folds),
+        cmocka_unit_test(reductions_of_constants_fold),
         cmocka_unit_test(constants_that_are_not_numbers_are_refused),
         cmocka_unit_test(arithmetic_for_constants_is_refused_on_computed_values),
         cmocka_unit_test(a_small_file_cannot_ask_for_large_constants),

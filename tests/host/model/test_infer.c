@@ -356,7 +356,7 @@ static void other_means_are_refused(void **state)
     static const struct {
         int64_t axes[3];
         size_t count;
-    } cases[] = {{{1}, 1}, {{2}, 1}, {{1, 2}, 2}, {{2, 2}, 2}, {{1, 2, 3}, 3}, {{0}, 0}};
+    } cases[] = {{{1}, 1}, {{2}, 1}, {{1, 2}, 2}, {{1, 2, 3}, 3}, {{0}, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct model_builder b;
