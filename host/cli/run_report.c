@@ -10,11 +10,17 @@ static double images_per_second(const struct run *run)
     return run->seconds > 0.0 ? (double)run->done / run->seconds : 0.0;
 }
 
-/* The device's own time for a full batch. */
+/* Images of one start of the device: fewer than asked for where there were no more. */
+static size_t batch_size(const struct run *run)
+{
+    return run->done < run->arguments->batch ? run->done : run->arguments->batch;
+}
+
+/* The device's own time for such a batch. */
 static double batch_milliseconds(const struct run *run)
 {
     return run->done > 0 ? 1e-6 * (double)run->counters.nanoseconds / (double)run->done *
-                               (double)run->arguments->batch
+                               (double)batch_size(run)
                          : 0.0;
 }
 
@@ -66,7 +72,7 @@ int run_print(const struct run *run)
     print_accuracy(run);
     printf("Speed     %s images/s; %.3f ms a batch of %zu on the device\n",
            cli_format_count((uint64_t)images_per_second(run), rate, sizeof rate),
-           batch_milliseconds(run), run->arguments->batch);
+           batch_milliseconds(run), batch_size(run));
     if (run->counters.cycles > 0) {
         printf("Cycles    %s; %.1f %% computing, stalled %.1f %% on weights, %.1f %% on input, "
                "%.1f %% on output\n",

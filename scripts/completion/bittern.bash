@@ -21,12 +21,15 @@ _bittern() {
         words="$(_bittern_commands "$program") --help --version"
     elif [ "$command" = data ] && [ "$COMP_CWORD" = 2 ]; then
         words="list fetch show make --help"
+    elif [ "$command" = help ] && [ "$COMP_CWORD" = 2 ]; then
+        words=$(_bittern_commands "$program")
     else
         case $previous in
         --dataset | fetch | show)
             words=$("$program" data list --names 2>/dev/null)
             ;;
         --device) words="reference sim xrt" ;;
+        --kernel) words="avx512 avx2 neon portable" ;;
         --input-range) words="0-255 0-1 minus1-1" ;;
         --split) words="train test" ;;
         make) words="digits" ;;

@@ -76,6 +76,18 @@ static void accuracy_is_the_slow_networks_accuracy(void **state)
     bittern_dataset_close(dataset);
 }
 
+/* Would catch: a time for a batch of 64 made up from three images. */
+static void the_time_of_a_batch_is_that_of_the_images_it_had(void **state)
+{
+    (void)state;
+    fixture_expect(
+        0, "a batch of 3 on",
+        ARGS("run", "classifier.btn", "--dataset", "digits", "--data", "data", "--images", "3"));
+    fixture_expect(0, "a batch of 4 on",
+                   ARGS("run", "classifier.btn", "--dataset", "digits", "--data", "data",
+                        "--images", "9", "--batch", "4"));
+}
+
 static char *read_text(const char *name, size_t *size)
 {
     FILE *file = fopen(fixture_path(name), "rb");
@@ -384,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accuracy_is_the_slow_networks_accuracy),
+        cmocka_unit_test(the_time_of_a_batch_is_that_of_the_images_it_had),
         cmocka_unit_test(predictions_hold_every_image_and_output),
         cmocka_unit_test(dumped_layers_are_npy_files_of_the_right_values),
         cmocka_unit_test(images_from_a_npy_file_are_run),
