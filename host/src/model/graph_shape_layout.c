@@ -399,6 +399,11 @@ static bittern_status infer_concat(const struct rule *rule)
     *shape = shape_of(rule->x);
     for (size_t i = 1; i < rule->node->input_count; i++) {
         const struct graph_tensor *other = graph_node_input(rule->model, rule->node, i);
+        if (other != NULL && other->element != rule->x->element) {
+            return graph_node_fail(rule->err, BITTERN_ERR_FORMAT, rule->node,
+                                   "'%s' and '%s' are of different element types", rule->x->name,
+                                   other->name);
+        }
         bool fits = other != NULL && other->rank == shape->rank;
         for (size_t a = 0; fits && a < shape->rank; a++) {
             fits = a == axis || other->dims[a] == shape->dims[a];

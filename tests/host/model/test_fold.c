@@ -235,6 +235,11 @@ static void concat_refuses_parts_that_do_not_fit(void **state)
     const char *two = build_floats(&b, DIMS(1, 3), (float[]){5, 6, 7});
     expect_refused(&b, build_node(&b, "Concat", (const char *const[]){one, two, NULL}, &axis, 1),
                    BITTERN_ERR_FORMAT, "[1,3]");
+    begin(&b);
+    one = build_floats(&b, DIMS(2), (float[]){1, 2});
+    two = build_ints(&b, DIMS(-1));
+    expect_refused(&b, build_node(&b, "Concat", (const char *const[]){one, two, NULL}, &axis, 1),
+                   BITTERN_ERR_FORMAT, "element types");
 }
 
 /* Would catch: casts that round, wrap round, or keep more digits than float32 has. */
