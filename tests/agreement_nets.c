@@ -123,7 +123,6 @@ static void build_kind(size_t weights, size_t activations, bool power_of_two,
                    weight_kinds[weights].name, activation_kinds[activations].name,
                    power_of_two ? ", ties" : "");
     net->must_equal = kind == ACTIVATION_BIPOLAR || kind == ACTIVATION_TERNARY;
-    net->has_ties = power_of_two && !net->must_equal;
     if (weight_kinds[weights].kind == WEIGHTS_FLOAT) {
         (void)build_asymmetric(seed, kind, bits, model, err);
     } else {

@@ -14,7 +14,6 @@
 struct agreement_net {
     char name[64];
     bool must_equal; /* binary or ternary activations: every value of every layer */
-    bool has_ties;   /* powers of two with more levels: values may differ in listed channels */
 };
 
 /*

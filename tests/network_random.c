@@ -373,7 +373,7 @@ static bool draw_sign(struct generator *g, struct bittern_layer *layer, bool ter
 /* M / 2^S spreads about two deviations over the levels; B centres them and holds the half. */
 static void draw_triple(struct generator *g, const struct bittern_layer *layer,
                         const struct acc_spread *s, int32_t *multiplier, int64_t *offset,
-                        uint8_t *shift)
+                        uint8_t *shift, uint8_t *ties)
 {
     const double limit = 0x1p46; /* of the product, well inside of 48 bits */
     double levels = (double)(layer->output_type.maximum - layer->output_type.minimum) + 1.0;
@@ -381,6 +381,10 @@ static void draw_triple(struct generator *g, const struct bittern_layer *layer,
     double gain = levels / (4.0 * s->deviation + 1.0) * (0.5 + random_unit(&g->state));
     double reach = fmax(fabs((double)layer->acc_min), fabs((double)layer->acc_max)) + 1.0;
     int bits = (int)random_below(&g->state, NETWORK_MAX_SHIFT + 1);
+    *ties = (uint8_t)(chance(g, 20) ? random_below(&g->state, BITTERN_TIES_ODD + 1) : 0);
+    if (*ties != BITTERN_TIES_UP) {
+        bits = 1 + (int)random_below(&g->state, 4); /* so that ties occur */
+    }
 
     gain = chance(g, 35) ? -gain : gain;
     while (bits > 0 && (fabs(ldexp(gain, bits)) > NETWORK_MAX_MULTIPLIER ||
@@ -389,6 +393,7 @@ static void draw_triple(struct generator *g, const struct bittern_layer *layer,
         bits--;
     }
     *shift = (uint8_t)bits;
+    *ties = bits > 0 ? *ties : BITTERN_TIES_UP;
     *multiplier = (int32_t)fmax(-NETWORK_MAX_MULTIPLIER,
                                 fmin(NETWORK_MAX_MULTIPLIER, rint(ldexp(gain, bits))));
     *offset = (int64_t)rint(ldexp(middle, bits) - *multiplier * s->mean);
@@ -403,17 +408,21 @@ static bool draw_scale(struct generator *g, struct bittern_layer *layer)
     int32_t *multiplier = network_allocate(g->network, channels, sizeof *multiplier, g->err);
     int64_t *offset = network_allocate(g->network, channels, sizeof *offset, g->err);
     uint8_t *shift = network_allocate(g->network, channels, 1, g->err);
+    uint8_t *ties = network_allocate(g->network, channels, 1, g->err);
+    bool has_ties = false;
 
-    if (!multiplier || !offset || !shift) {
+    if (!multiplier || !offset || !shift || !ties) {
         return false;
     }
     for (size_t o = 0; o < channels; o++) {
         struct acc_spread s = spread_of(layer, o);
-        draw_triple(g, layer, &s, &multiplier[o], &offset[o], &shift[o]);
+        draw_triple(g, layer, &s, &multiplier[o], &offset[o], &shift[o], &ties[o]);
+        has_ties = has_ties || ties[o] != BITTERN_TIES_UP;
     }
     layer->activation.multiplier = multiplier;
     layer->activation.offset = offset;
     layer->activation.shift = shift;
+    layer->activation.ties = has_ties ? ties : NULL;
     return true;
 }
 

@@ -76,6 +76,16 @@ static int64_t floor_shift(int64_t value, unsigned shift)
     return quotient - (value % divisor < 0);
 }
 
+/* Is this a tie that the channel's rule takes to the level below? */
+static bool is_rounded_down(const struct bittern_activation *a, size_t o, int64_t sum, int64_t q)
+{
+    enum bittern_ties ties = a->ties ? (enum bittern_ties)a->ties[o] : BITTERN_TIES_UP;
+    bool is_tie = q * (INT64_C(1) << a->shift[o]) == sum;
+    bool is_odd = q % 2 != 0;
+    return is_tie &&
+           ((ties == BITTERN_TIES_EVEN && is_odd) || (ties == BITTERN_TIES_ODD && !is_odd));
+}
+
 static int64_t activate(const struct bittern_layer *layer, size_t o, int64_t acc)
 {
     const struct bittern_activation *a = &layer->activation;
@@ -94,6 +104,7 @@ static int64_t activate(const struct bittern_layer *layer, size_t o, int64_t acc
         return acc >= a->threshold_high[o] ? 1 : acc < a->threshold_low[o] ? -1 : 0;
     case BITTERN_ACTIVATION_SCALE:
         q = floor_shift(acc * a->multiplier[o] + a->offset[o], a->shift[o]);
+        q -= is_rounded_down(a, o, acc * a->multiplier[o] + a->offset[o], q);
         q = q < layer->output_type.minimum ? layer->output_type.minimum : q;
         return q > layer->output_type.maximum ? layer->output_type.maximum : q;
     case BITTERN_ACTIVATION_NONE:

@@ -192,6 +192,7 @@ static void add_details(cJSON *json, const struct bittern_layer *layer, bool *fa
     add_i32s(json, "multiplier", activation->multiplier, channels, failed);
     add_offsets(json, activation->offset, channels, failed);
     add_bytes(json, "shift", activation->shift, channels, failed);
+    add_bytes(json, "ties", activation->ties, channels, failed);
     add_bytes(json, "take_min", layer->take_min, channels, failed);
     add_doubles(json, "scale", layer->scale, channels, failed);
     add_doubles(json, "bias", layer->bias, channels, failed);

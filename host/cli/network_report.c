@@ -336,6 +336,13 @@ static void print_activation(const struct bittern_layer *layer, FILE *out)
     print_i32_range("multiplier M", activation->multiplier, channels, out);
     print_i64_range("offset B", activation->offset, channels, out);
     print_shifts(activation->shift, channels, out);
+    size_t ties = 0;
+    for (size_t i = 0; activation->ties && i < channels; i++) {
+        ties += activation->ties[i] != BITTERN_TIES_UP;
+    }
+    if (ties > 0) {
+        fprintf(out, "  %-12s not up in %zu of %zu channels\n", "ties", ties, channels);
+    }
 }
 
 static void print_layer_shapes(const struct bittern_layer *layer, FILE *out)

@@ -103,6 +103,9 @@ enum bittern_activation_kind {
     BITTERN_ACTIVATION_SCALE = 3    /* clamp((acc * M + B) >> S), a triple a channel */
 };
 
+/** Where SCALE rounds a tie to: QONNX's half-to-even needs other than UP where ties can occur. */
+enum bittern_ties { BITTERN_TIES_UP = 0, BITTERN_TIES_EVEN = 1, BITTERN_TIES_ODD = 2 };
+
 /**
  * All arrays have one entry an output channel; those that a kind does not use are NULL.
  *
@@ -111,7 +114,9 @@ enum bittern_activation_kind {
  *            with low <= high                                            : acc > low ? -1 : 0
  *                                                            with high <= low
  *   SCALE    q = clamp((acc * M + B) >> S, minimum, maximum), an arithmetic shift (floor); B holds
- *            the rounding half; acc * M + B fits 48 bits signed over the layer's accumulator range
+ *            the rounding half; acc * M + B fits 48 bits signed over the layer's accumulator range.
+ *            A tie is an acc at which the shift drops zeros only: a channel with BITTERN_TIES_EVEN
+ *            or _ODD takes one less there where (acc * M + B) >> S is odd, or even.
  */
 struct bittern_activation {
     enum bittern_activation_kind kind;
@@ -121,6 +126,7 @@ struct bittern_activation {
     const int32_t *multiplier; /* M, |M| < 2^24; negative where the activation falls */
     const int64_t *offset;     /* B */
     const uint8_t *shift;      /* S, 0..47 */
+    const uint8_t *ties;       /* enum bittern_ties; NULL: UP in all channels */
 };
 
 struct bittern_layer {

@@ -246,6 +246,7 @@ struct compile_scale {
     int32_t multiplier;
     int64_t offset;
     uint8_t shift;
+    uint8_t ties;   /* enum bittern_ties; UP unless another rule makes it right everywhere */
     uint64_t wrong; /* accumulator values of the lattice that it gets wrong */
 };
 

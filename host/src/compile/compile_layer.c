@@ -252,9 +252,11 @@ static bittern_status build_scales(struct builder *b, struct bittern_layer *laye
     int32_t *multiplier = network_allocate(network, b->channels, sizeof *multiplier, b->err);
     int64_t *offset = network_allocate(network, b->channels, sizeof *offset, b->err);
     uint8_t *shift = network_allocate(network, b->channels, 1, b->err);
+    uint8_t *ties = network_allocate(network, b->channels, 1, b->err);
     uint64_t *wrong = allocate(b, b->channels, sizeof *wrong);
+    bool has_ties = false;
 
-    if (!multiplier || !offset || !shift || !wrong) {
+    if (!multiplier || !offset || !shift || !ties || !wrong) {
         return BITTERN_ERR_MEMORY;
     }
     for (size_t c = 0; c < b->channels; c++) {
@@ -270,12 +272,15 @@ static bittern_status build_scales(struct builder *b, struct bittern_layer *laye
         multiplier[c] = s.multiplier;
         offset[c] = s.offset;
         shift[c] = s.shift;
+        ties[c] = s.ties;
+        has_ties = has_ties || s.ties != BITTERN_TIES_UP;
         wrong[c] = s.wrong;
     }
     activation->kind = BITTERN_ACTIVATION_SCALE;
     activation->multiplier = multiplier;
     activation->offset = offset;
     activation->shift = shift;
+    activation->ties = has_ties ? ties : NULL;
     return list_inexact(b, wrong, layer);
 }
 

@@ -12,7 +12,9 @@
  * bound M alone: M * (u.x - l.x) <= u.value - l.value. So an M that violates a pair says in which
  * direction, and how far, M must move: bisection over M with these cuts ends at an exact answer.
  * A triple that works for S also works doubled for S + 1, until it leaves its widths; the smallest
- * S wins. All numbers stay below 2^57.
+ * S wins. Where none works, a rule for ties is tried: with it a level that ties go down from needs
+ * one more at its first acc, and leaves one more to the last acc below. All numbers stay below
+ * 2^57.
  */
 #include "compile/compile.h"
 
@@ -34,6 +36,7 @@ struct bounds {
 struct rising {
     const struct compile_staircase *staircase;
     bool mirrored;
+    enum bittern_ties ties;
     int64_t stride;
     int32_t minimum, maximum;
     int64_t acc_min, acc_max;
@@ -51,6 +54,13 @@ static struct compile_piece rising_piece(const struct rising *r, size_t i)
     return piece;
 }
 
+/* Does acc * M + B == q * 2^S give q - 1? */
+static bool goes_down(const struct rising *r, int64_t q)
+{
+    bool is_odd = q % 2 != 0;
+    return r->ties != BITTERN_TIES_UP && is_odd == (r->ties == BITTERN_TIES_EVEN);
+}
+
 static void list_bounds(const struct rising *r, unsigned shift, struct bounds *b)
 {
     const int64_t limit = INT64_C(1) << (NETWORK_PRODUCT_BITS - 1);
@@ -60,10 +70,12 @@ static void list_bounds(const struct rising *r, unsigned shift, struct bounds *b
     for (size_t i = 0; i < r->staircase->count; i++) {
         struct compile_piece piece = rising_piece(r, i);
         if (piece.q > r->minimum) {
-            b->lower[b->lower_count++] = (struct bound){piece.first, piece.q * unit};
+            b->lower[b->lower_count++] =
+                (struct bound){piece.first, piece.q * unit + goes_down(r, piece.q)};
         }
         if (piece.q < r->maximum) {
-            b->upper[b->upper_count++] = (struct bound){piece.last, (piece.q + 1) * unit - 1};
+            b->upper[b->upper_count++] =
+                (struct bound){piece.last, (piece.q + 1) * unit - !goes_down(r, piece.q + 1)};
         }
     }
     b->lower[b->lower_count++] = (struct bound){r->acc_min, -limit};
@@ -207,7 +219,10 @@ static void try_multiplier(const struct rising *r, const struct bounds *b, int64
         }
         uint64_t wrong = count_wrong(r, m, offset, shift);
         if (wrong < best->wrong) {
-            *best = (struct compile_scale){(int32_t)m, offset, (uint8_t)shift, wrong};
+            *best = (struct compile_scale){.multiplier = (int32_t)m,
+                                           .offset = offset,
+                                           .shift = (uint8_t)shift,
+                                           .wrong = wrong};
         }
     }
 }
@@ -242,6 +257,26 @@ static void find_nearest(const struct rising *r, struct compile_scale *best)
     }
 }
 
+/* The smallest shift with a triple that is right everywhere. */
+static bool find_exact(const struct rising *r, struct compile_scale *scale)
+{
+    struct bounds b;
+
+    for (unsigned shift = r->ties == BITTERN_TIES_UP ? 0 : 1; shift <= NETWORK_MAX_SHIFT; shift++) {
+        int64_t m;
+        int64_t offset;
+        list_bounds(r, shift, &b);
+        if (solve(&b, &m, &offset)) {
+            *scale = (struct compile_scale){.multiplier = (int32_t)m,
+                                            .offset = offset,
+                                            .shift = (uint8_t)shift,
+                                            .ties = (uint8_t)r->ties};
+            return true;
+        }
+    }
+    return false;
+}
+
 bool compile_find_scale(const struct compile_staircase *staircase, int64_t stride, int32_t minimum,
                         int32_t maximum, int64_t acc_min, int64_t acc_max,
                         struct compile_scale *scale)
@@ -264,18 +299,13 @@ bool compile_find_scale(const struct compile_staircase *staircase, int64_t strid
         .acc_min = mirrored ? -acc_max : acc_min,
         .acc_max = mirrored ? -acc_min : acc_max,
     };
-    struct bounds b;
-    bool exact = false;
-    for (unsigned shift = 0; shift <= NETWORK_MAX_SHIFT && !exact; shift++) {
-        int64_t m;
-        int64_t offset;
-        list_bounds(&r, shift, &b);
-        exact = solve(&b, &m, &offset);
-        if (exact) {
-            *scale = (struct compile_scale){(int32_t)m, offset, (uint8_t)shift, 0};
-        }
+    bool exact = find_exact(&r, scale);
+    for (unsigned ties = BITTERN_TIES_EVEN; ties <= BITTERN_TIES_ODD && !exact; ties++) {
+        r.ties = (enum bittern_ties)ties;
+        exact = find_exact(&r, scale);
     }
     if (!exact) {
+        r.ties = BITTERN_TIES_UP;
         find_nearest(&r, scale);
     }
     if (mirrored) {

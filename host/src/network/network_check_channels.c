@@ -43,7 +43,8 @@ bittern_status network_check_activation_arrays(const struct network_check *c)
                             bittern_value_kind_name(c->layer->output_type.kind));
     }
     if (!a->threshold_low == low || !a->threshold_high == high || !a->descending == high ||
-        !a->multiplier == scale || !a->offset == scale || !a->shift == scale) {
+        !a->multiplier == scale || !a->offset == scale || !a->shift == scale ||
+        (a->ties && !scale)) {
         return network_fail(c, BITTERN_ERR_FORMAT,
                             "its activation (%s) lacks a table, or has one that it does not use",
                             bittern_activation_kind_name(a->kind));
@@ -104,6 +105,12 @@ static bittern_status check_scale(const struct network_check *c, size_t channel)
                             "%d bits for B, S <= %d",
                             channel, m, b, a->shift[channel], NETWORK_MAX_MULTIPLIER,
                             NETWORK_PRODUCT_BITS, NETWORK_MAX_SHIFT);
+    }
+    if (a->ties && (a->ties[channel] > BITTERN_TIES_ODD ||
+                    (a->ties[channel] != BITTERN_TIES_UP && a->shift[channel] == 0))) {
+        return network_fail(c, BITTERN_ERR_RANGE,
+                            "channel %zu: there is no rule %u for ties with S = %u", channel,
+                            a->ties[channel], a->shift[channel]);
     }
     int64_t first = c->layer->acc_min * m + b;
     int64_t last = c->layer->acc_max * m + b;

@@ -159,6 +159,7 @@ static void decode_parameters(struct decoder *d, const struct wire_layer *wire,
     a->multiplier = take_parameters(d, wire->multiplier, channels, sizeof(int32_t));
     a->offset = take_parameters(d, wire->offset, channels, sizeof(int64_t));
     a->shift = take_parameters(d, wire->shift, channels, 1);
+    a->ties = take_parameters(d, wire->ties, channels, 1);
     layer->take_min = take_parameters(d, wire->take_min, channels, 1);
     layer->scale = take_parameters(d, wire->scale, channels, sizeof(double));
     layer->bias = take_parameters(d, wire->bias, channels, sizeof(double));

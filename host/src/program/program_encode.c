@@ -109,6 +109,7 @@ static void put_layer_parameters(struct encoder *e, const struct bittern_layer *
     wire->multiplier = put_parameters(e, a->multiplier, channels, sizeof(int32_t));
     wire->offset = put_parameters(e, a->offset, channels, sizeof(int64_t));
     wire->shift = put_parameters(e, a->shift, channels, 1);
+    wire->ties = put_parameters(e, a->ties, channels, 1);
     wire->take_min = put_parameters(e, layer->take_min, channels, 1);
     wire->scale = put_parameters(e, layer->scale, channels, sizeof(double));
     wire->bias = put_parameters(e, layer->bias, channels, sizeof(double));

@@ -120,8 +120,8 @@ struct wire_layer {
     uint32_t inexact_count;
     /* Offsets into PARAMETERS, multiples of 8, or PROGRAM_NONE_64. */
     uint64_t threshold_low, threshold_high, descending, multiplier, offset, shift, take_min;
-    uint64_t scale, bias, inexact_channels, inexact_values;
-    uint8_t reserved[24];
+    uint64_t scale, bias, inexact_channels, inexact_values, ties;
+    uint8_t reserved[16];
 };
 
 _Static_assert(sizeof(struct wire_geometry) == 64, "layout");

@@ -64,6 +64,7 @@ struct reference_finish {
     /* SCALE */
     int32_t *multiplier;
     int64_t *offset, *shift;
+    uint8_t *ties; /* NULL: up in all channels */
     int64_t minimum, maximum;
     int32_t code_low; /* all but SIGN: code = q - code_low */
 };

@@ -55,6 +55,31 @@ static void finish_scale(const struct reference_finish *finish, size_t first, si
     }
 }
 
+/* The same where some channels have a rule for ties, which is rare: one value after the other. */
+static void finish_scale_ties(const struct reference_finish *finish, size_t first, size_t count,
+                              const int32_t *restrict acc, uint8_t *restrict codes)
+{
+    for (size_t i = 0; i < count; ++i) {
+        int64_t sum = (int64_t)acc[i] * finish->multiplier[first + i] + finish->offset[first + i];
+        unsigned shift = (unsigned)finish->shift[first + i];
+        int64_t value = sum >> shift;
+        int64_t is_tie = (sum & ((INT64_C(1) << shift) - 1)) == 0;
+        switch (finish->ties[first + i]) {
+        case BITTERN_TIES_EVEN:
+            value -= is_tie & value;
+            break;
+        case BITTERN_TIES_ODD:
+            value -= is_tie & ~value;
+            break;
+        default:
+            break;
+        }
+        value = value < finish->minimum ? finish->minimum : value;
+        value = value > finish->maximum ? finish->maximum : value;
+        codes[i] = (uint8_t)(value - finish->code_low);
+    }
+}
+
 static void finish_codes(const struct reference_finish *finish, size_t first, size_t count,
                          const int32_t *acc, uint8_t *codes)
 {
@@ -66,7 +91,11 @@ static void finish_codes(const struct reference_finish *finish, size_t first, si
         finish_ternary(finish, first, count, acc, codes);
         break;
     case BITTERN_ACTIVATION_SCALE:
-        finish_scale(finish, first, count, acc, codes);
+        if (finish->ties) {
+            finish_scale_ties(finish, first, count, acc, codes);
+        } else {
+            finish_scale(finish, first, count, acc, codes);
+        }
         break;
     case BITTERN_ACTIVATION_NONE:
         for (size_t i = 0; i < count; ++i) {

@@ -190,6 +190,13 @@ static bool plan_scales(struct reference_finish *finish,
     if (!finish->multiplier || !finish->offset || !finish->shift) {
         return false;
     }
+    if (activation->ties) {
+        finish->ties = reference_allocate(channels, sizeof *finish->ties);
+        if (!finish->ties) {
+            return false;
+        }
+        memcpy(finish->ties, activation->ties, channels * sizeof *finish->ties);
+    }
     memcpy(finish->multiplier, activation->multiplier, channels * sizeof *finish->multiplier);
     memcpy(finish->offset, activation->offset, channels * sizeof *finish->offset);
     for (size_t c = 0; c < channels; ++c) {
@@ -337,6 +344,7 @@ void reference_plan_free(struct reference_plan *plan)
         free(layer->finish.multiplier);
         free(layer->finish.offset);
         free(layer->finish.shift);
+        free(layer->finish.ties);
     }
     free(plan->layers);
     free(plan);

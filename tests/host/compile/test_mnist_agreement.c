@@ -38,8 +38,7 @@ static void check_agreement(const struct agreement_net *net, const struct bitter
 
     assert_ok(compile_check(model, network, NULL, BITTERN_INPUT_0_1, images, IMAGES, &a, &err),
               &err);
-    if (a.untraced > 0 || (!net->has_ties && a.off_grid > 0) ||
-        (net->must_equal && a.different + a.other_class > 0)) {
+    if (a.untraced > 0 || a.off_grid > 0 || (net->must_equal && a.different + a.other_class > 0)) {
         fail_msg("%s: %llu of %llu values differ, %llu are off the grid, %zu classes differ, %zu "
                  "images are unexplained; %s",
                  net->name, (unsigned long long)a.different, (unsigned long long)a.values,

@@ -165,6 +165,9 @@ static char long_name[NETWORK_MAX_NAME + 2];
     RULE(acc_max, "accumulator's range", SECOND->acc_max += 1)                                     \
     RULE(weight_changed, "accumulator's range",                                                    \
          memset(writable_u64(SECOND->weights.planes[0].plus), 0, 8))                               \
+    RULE(ties_of_sign, "has one that it does not use", SECOND->activation.ties = FIRST->take_min)  \
+    RULE(ties_unknown, "channel 0: there is no rule 8",                                            \
+         FIRST->activation.ties = FIRST->activation.shift)                                         \
     RULE(shift_too_large, "channel 1: M", writable_u8(FIRST->activation.shift)[1] = 48)            \
     RULE(multiplier_out_of_range, "channel 0: M",                                                  \
          writable_i32(FIRST->activation.multiplier)[0] = 1 << 24)                                  \

@@ -104,6 +104,7 @@ static void assert_same_activation(const struct bittern_activation *a,
     assert_same_array(a->multiplier, b->multiplier, channels * sizeof(int32_t));
     assert_same_array(a->offset, b->offset, channels * sizeof(int64_t));
     assert_same_array(a->shift, b->shift, channels);
+    assert_same_array(a->ties, b->ties, channels);
 }
 
 static void assert_same_layer(const struct bittern_layer *a, const struct bittern_layer *b)
