@@ -47,13 +47,26 @@ static bool info_fits(const struct bittern_dataset_info *info,
            info->classes == bittern_network_output_count(network);
 }
 
-static bittern_status choose_dataset(const struct bittern_network *network, const char **name,
+static bool is_found(const char *name, const struct image_choice *choice)
+{
+    char *source = NULL;
+    bool found =
+        bittern_dataset_locate(name, choice->split, choice->data_dir, &source, NULL) == BITTERN_OK;
+    free(source);
+    return found;
+}
+
+/* The only one that fits, or of those the only one that is found. */
+static bittern_status choose_dataset(const struct image_choice *choice,
+                                     const struct bittern_network *network, const char **name,
                                      struct bittern_error *err)
 {
     char fitting[256] = "";
     char shape[64];
     size_t count = 0;
+    size_t found_count = 0;
     size_t used = 0;
+    const char *found = NULL;
 
     for (size_t i = 0; bittern_dataset_known(i); i++) {
         const struct bittern_dataset_info *info = bittern_dataset_known(i);
@@ -61,12 +74,19 @@ static bittern_status choose_dataset(const struct bittern_network *network, cons
             continue;
         }
         *name = info->name;
+        if (is_found(info->name, choice)) {
+            found = info->name;
+            found_count++;
+        }
         int length = snprintf(fitting + used, sizeof fitting - used, "%s%s", count > 0 ? ", " : "",
                               info->name);
         used += length > 0 && (size_t)length < sizeof fitting - used ? (size_t)length : 0;
         count++;
     }
-    if (count == 1) {
+    if (found_count == 1) {
+        *name = found;
+    }
+    if (count == 1 || found_count == 1) {
         return BITTERN_OK;
     }
     (void)shape_text(&bittern_network_input(network)->shape, shape, sizeof shape);
@@ -90,7 +110,7 @@ static bittern_status open_dataset(const struct image_choice *choice,
                                    struct bittern_error *err)
 {
     const char *name = choice->dataset;
-    bittern_status status = name ? BITTERN_OK : choose_dataset(network, &name, err);
+    bittern_status status = name ? BITTERN_OK : choose_dataset(choice, network, &name, err);
     if (status == BITTERN_OK) {
         status = bittern_dataset_open(name, choice->split, choice->data_dir, &images->dataset, err);
     }

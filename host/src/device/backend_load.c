@@ -22,10 +22,9 @@ static const struct {
     const char *advice; /* what to do where its library is missing */
 } known_backends[] = {
     {"reference", NULL},
-    {"sim", "it is built where Verilator is found: install the package 'verilator', then configure "
-            "and build Bittern again"},
-    {"xrt", "it is built where Xilinx's run-time is found: install the packages 'xrt' and "
-            "'xrt-dev' (or AMD's own), then configure and build Bittern again"},
+    /* To name the packages to install (verilator; xrt) once these backends are part of Bittern. */
+    {"sim", "this version of Bittern does not have the simulated accelerator yet; use 'reference'"},
+    {"xrt", "this version of Bittern does not have the driver for boards yet; use 'reference'"},
 };
 #define KNOWN_COUNT (sizeof known_backends / sizeof known_backends[0])
 
@@ -46,7 +45,7 @@ static bittern_status missing_error(const char *name, struct bittern_error *err)
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         if (strcmp(known_backends[i].name, name) == 0) {
             return bittern_error_set(err, BITTERN_ERR_DEVICE,
-                                     "the backend '%s' is not installed "
+                                     "the backend '%s' is not there "
                                      "(libbittern-backend-%s.so was not found): %s",
                                      name, name, known_backends[i].advice);
         }
