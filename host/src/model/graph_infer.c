@@ -81,6 +81,12 @@ static bool is_foldable(const struct pass *pass, const struct graph_node *node)
     return true;
 }
 
+/* Empty tensors have dims of 0. */
+static size_t divide(size_t count, size_t parts)
+{
+    return parts > 0 ? count / parts : count;
+}
+
 /* Operations for one output value, roughly. */
 static size_t estimate_work(const struct pass *pass, const struct graph_node *node)
 {
@@ -89,7 +95,7 @@ static size_t estimate_work(const struct pass *pass, const struct graph_node *no
     size_t work = 1;
     switch (node->op) {
     case GRAPH_CONV:
-        return second->count / (size_t)second->dims[0];
+        return divide(second->count, (size_t)second->dims[0]);
     case GRAPH_GEMM:
     case GRAPH_MATMUL:
         return second->dims[0] > second->dims[1] ? (size_t)second->dims[0]
@@ -99,7 +105,7 @@ static size_t estimate_work(const struct pass *pass, const struct graph_node *no
         return (size_t)x->dims[2] * (size_t)x->dims[3];
     case GRAPH_REDUCE_MEAN:
     case GRAPH_REDUCE_MAX:
-        return x->count / pass->model->tensors[node->outputs[0]].count + 1;
+        return divide(x->count, pass->model->tensors[node->outputs[0]].count) + 1;
     case GRAPH_GLOBAL_AVERAGE_POOL:
     case GRAPH_TOP_K:
     case GRAPH_ARG_MAX:

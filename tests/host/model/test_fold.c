@@ -404,6 +404,25 @@ static void constants_that_are_not_numbers_are_refused(void **state)
                    BITTERN_ERR_RANGE, "not a number at 1");
 }
 
+/* Would catch: a largest value, or a mean, of nothing. */
+static void empty_tensors_are_not_reduced(void **state)
+{
+    (void)state;
+    for (size_t axis = 0; axis < 2; axis++) {
+        struct model_builder b;
+        struct bittern_model *model;
+        const int64_t axes = (int64_t)axis;
+        struct bittern_attribute attributes[] = {
+            integer("keepdims", 0),
+            {.name = "axes", .kind = BITTERN_ATTRIBUTE_INTS, .ints = &axes, .count = 1}};
+        begin(&b);
+        const char *x = build_floats(&b, DIMS(0, 3), (float[]){0});
+        const char *y = build_node(&b, "ReduceMax", (const char *const[]){x, NULL}, attributes, 2);
+        build_append(&b, "Add", (const char *const[]){y, NULL}, NULL, 0);
+        assert_int_not_equal(build_end(&b, &model), BITTERN_OK);
+    }
+}
+
 /* Would catch: a square root of computed values, which the compiler knows nothing of, let in. */
 static void arithmetic_for_constants_is_refused_on_computed_values(void **state)
 {
@@ -465,6 +484,7 @@ int main(void)
         cmocka_unit_test(arithmetic_of_constants_folds),
         cmocka_unit_test(reductions_of_constants_fold),
         cmocka_unit_test(constants_that_are_not_numbers_are_refused),
+        cmocka_unit_test(empty_tensors_are_not_reduced),
         cmocka_unit_test(arithmetic_for_constants_is_refused_on_computed_values),
         cmocka_unit_test(a_small_file_cannot_ask_for_large_constants),
     };
