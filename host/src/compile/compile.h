@@ -20,6 +20,7 @@
 #define BITTERN_COMPILE_H
 
 #include "model/graph.h"
+#include "model/graph_semantics.h"
 #include "network/network_build.h"
 
 /* ---- Memory (compile_arena.c) ------------------------------------------------------------------
@@ -33,11 +34,6 @@ struct compile_arena {
 void *compile_allocate(struct compile_arena *arena, size_t count, size_t size,
                        struct bittern_error *err);
 void compile_arena_free(struct compile_arena *arena);
-
-/* "node 'name' (Op): " and the message. */
-bittern_status compile_fail(struct bittern_error *err, bittern_status status,
-                            const struct graph_node *node, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
 
 /* ---- Layout (compile_layout.c) -----------------------------------------------------------------
  */
@@ -238,6 +234,12 @@ bittern_status compile_choose_values(struct compile_staircase *staircases, size_
                                      enum compile_grids grids, const double *pad_real,
                                      struct compile_arena *arena, struct compile_values *values,
                                      struct bittern_error *err);
+
+/*
+ * Put a value into a rising list of distinct ones; nothing happens where it is in it already.
+ * @return false where it is new and the list holds `capacity` values
+ */
+bool compile_insert_sorted(double *values, size_t *count, size_t capacity, double value);
 
 /* ---- M, B and S (compile_scale.c) --------------------------------------------------------------
  */

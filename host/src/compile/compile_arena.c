@@ -37,14 +37,3 @@ void compile_arena_free(struct compile_arena *arena)
         arena->blocks = next;
     }
 }
-
-bittern_status compile_fail(struct bittern_error *err, bittern_status status,
-                            const struct graph_node *node, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)bittern_error_set_va(err, status, format, args);
-    va_end(args);
-    bittern_error_prefix(err, "node '%s' (%s)", node->name, node->op_name);
-    return status;
-}

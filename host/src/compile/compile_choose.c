@@ -26,31 +26,6 @@ struct choice {
     double constant;
 };
 
-static void insert_level(struct level_set *set, double value, bool *fits)
-{
-    size_t low = 0;
-    size_t high = set->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (set->values[middle] < value) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < set->count && set->values[low] == value) {
-        return;
-    }
-    if (set->count == COMPILE_MAX_LEVELS) {
-        *fits = false;
-        return;
-    }
-    for (size_t i = set->count++; i > low; i--) {
-        set->values[i] = set->values[i - 1];
-    }
-    set->values[low] = value;
-}
-
 static bool nearly_opposite(double a, double b)
 {
     return fabs(a + b) <= 0x1p-32 * fabs(b);
@@ -204,7 +179,9 @@ static bool find_choice(const struct compile_staircase *s, struct choice *choice
     struct level_set set = {0};
     bool fits = true;
     for (size_t i = 0; i < s->count; i++) {
-        insert_level(&set, s->pieces[i].value, &fits);
+        fits =
+            compile_insert_sorted(set.values, &set.count, COMPILE_MAX_LEVELS, s->pieces[i].value) &&
+            fits;
     }
     *choice = (struct choice){.is_constant = set.count == 1, .constant = set.values[0]};
     return choice->is_constant || compile_find_grid(set.values, set.count, &choice->grid);
@@ -397,7 +374,9 @@ bittern_status compile_choose_values(struct compile_staircase *staircases, size_
 
     for (size_t c = 0; c < channels && fits; c++) {
         for (size_t i = 0; i < staircases[c].count && fits; i++) {
-            insert_level(&set, staircases[c].pieces[i].value, &fits);
+            fits = compile_insert_sorted(set.values, &set.count, COMPILE_MAX_LEVELS,
+                                         staircases[c].pieces[i].value) &&
+                   fits;
         }
     }
     if (fits &&

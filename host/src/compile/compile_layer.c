@@ -292,8 +292,9 @@ static bittern_status build_scores(struct builder *b, struct bittern_layer *laye
     const struct compile_stage *stage = b->stage;
 
     if (stage->has_max_pool) {
-        return compile_fail(b->err, BITTERN_ERR_UNSUPPORTED, stage->node,
-                            "the last layer's max pool needs a quantizer in front of or behind it");
+        return graph_node_fail(
+            b->err, BITTERN_ERR_UNSUPPORTED, stage->node,
+            "the last layer's max pool needs a quantizer in front of or behind it");
     }
     values->scale = network_allocate(b->c->network, b->channels, sizeof(double), b->err);
     values->offset = network_allocate(b->c->network, b->channels, sizeof(double), b->err);

@@ -104,9 +104,10 @@ static bittern_status follow_reshape(const struct graph_node *node, const struct
             return BITTERN_OK;
         }
     }
-    return compile_fail(err, BITTERN_ERR_UNSUPPORTED, node,
-                        "only a map that becomes [batch, values], or an image that becomes [batch, "
-                        "channels, rows, columns], can be reshaped");
+    return graph_node_fail(
+        err, BITTERN_ERR_UNSUPPORTED, node,
+        "only a map that becomes [batch, values], or an image that becomes [batch, "
+        "channels, rows, columns], can be reshaped");
 }
 
 static bittern_status follow_transpose(const struct graph_node *node, const struct graph_tensor *t,
@@ -123,8 +124,8 @@ static bittern_status follow_transpose(const struct graph_node *node, const stru
         }
     }
     if (!fits) {
-        return compile_fail(err, BITTERN_ERR_UNSUPPORTED, node,
-                            "only the channels, rows and columns of a map can be transposed");
+        return graph_node_fail(err, BITTERN_ERR_UNSUPPORTED, node,
+                               "only the channels, rows and columns of a map can be transposed");
     }
     memcpy(layout->order, order, sizeof order);
     return BITTERN_OK;
@@ -171,10 +172,11 @@ bittern_status compile_layout_check_spread(const struct graph_node *node,
                layout->order[function->axis - 1] == COMPILE_CHANNEL;
     }
     if (!fits) {
-        return compile_fail(err, BITTERN_ERR_UNSUPPORTED, node,
-                            "its constants must be scalars or have one value for each of the %zu "
-                            "channels in front of it",
-                            shape->channels);
+        return graph_node_fail(
+            err, BITTERN_ERR_UNSUPPORTED, node,
+            "its constants must be scalars or have one value for each of the %zu "
+            "channels in front of it",
+            shape->channels);
     }
     return BITTERN_OK;
 }

@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Values count as on a grid up to this, relative to the largest: room for float64 rounding only. */
 #define GRID_TOLERANCE 0x1p-32
@@ -144,5 +145,29 @@ bool compile_grid_index(const struct compile_grid *grid, double value, int32_t *
         return false;
     }
     *k = (int32_t)index;
+    return true;
+}
+
+bool compile_insert_sorted(double *values, size_t *count, size_t capacity, double value)
+{
+    size_t low = 0;
+    size_t high = *count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (values[middle] < value) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < *count && values[low] == value) {
+        return true;
+    }
+    if (*count == capacity) {
+        return false;
+    }
+    memmove(&values[low + 1], &values[low], (*count - low) * sizeof *values);
+    values[low] = value;
+    ++*count;
     return true;
 }

@@ -206,9 +206,9 @@ bittern_status compile_find_lattices(const struct compile_stage *stage,
             for (int64_t p = pool; p > 1; p = (p + 1) / 2) {
                 bits++;
             }
-            return compile_fail(err, BITTERN_ERR_RANGE, stage->node,
-                                "the accumulator of output channel %zu needs %d bits, and has 32",
-                                c, bits);
+            return graph_node_fail(
+                err, BITTERN_ERR_RANGE, stage->node,
+                "the accumulator of output channel %zu needs %d bits, and has 32", c, bits);
         }
         l->minimum *= pool;
         l->maximum *= pool;

@@ -39,7 +39,7 @@ static bool pads(const struct bittern_window *window)
 
 static bittern_status unsupported(struct walk *w, const struct graph_node *node, const char *reason)
 {
-    return compile_fail(w->err, BITTERN_ERR_UNSUPPORTED, node, "%s", reason);
+    return graph_node_fail(w->err, BITTERN_ERR_UNSUPPORTED, node, "%s", reason);
 }
 
 /* ---- Opening stages ----------------------------------------------------------------------------
@@ -507,10 +507,10 @@ static bittern_status walk_node(struct walk *w, const struct graph_node *node)
         reads = reads || node->inputs[i] == w->tensor;
     }
     if (!reads || count_readers(w->model, w->tensor) != 1) {
-        return compile_fail(w->err, BITTERN_ERR_UNSUPPORTED, node,
-                            "tensor '%s' has more than one reader; branches (residual "
-                            "connections) cannot be compiled",
-                            w->model->tensors[w->tensor].name);
+        return graph_node_fail(w->err, BITTERN_ERR_UNSUPPORTED, node,
+                               "tensor '%s' has more than one reader; branches (residual "
+                               "connections) cannot be compiled",
+                               w->model->tensors[w->tensor].name);
     }
     if (w->has_ended && node->op != GRAPH_SOFTMAX && node->op != GRAPH_TOP_K &&
         node->op != GRAPH_ARG_MAX && node->op != GRAPH_IDENTITY && node->op != GRAPH_RESHAPE &&

@@ -20,30 +20,6 @@ struct magnitudes {
     double values[MAX_MAGNITUDES];
 };
 
-static bool insert_magnitude(struct magnitudes *set, double value)
-{
-    size_t low = 0;
-    size_t high = set->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (set->values[middle] < value) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < set->count && set->values[low] == value) {
-        return true;
-    }
-    if (set->count == MAX_MAGNITUDES) {
-        return false;
-    }
-    memmove(&set->values[low + 1], &set->values[low], (set->count - low) * sizeof(double));
-    set->values[low] = value;
-    set->count++;
-    return true;
-}
-
 static int compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a;
@@ -89,7 +65,8 @@ size_t compile_find_levels(const double *values, size_t count, double tolerance,
 
     *step = 0;
     for (size_t i = 0; i < count; i++) {
-        if (values[i] != 0 && !insert_magnitude(&set, fabs(values[i]))) {
+        if (values[i] != 0 &&
+            !compile_insert_sorted(set.values, &set.count, MAX_MAGNITUDES, fabs(values[i]))) {
             return count_distinct(values, count);
         }
     }
@@ -221,7 +198,7 @@ static bittern_status fail_levels(const struct compile_stage *stage,
                                   const struct bittern_compile_options *options, size_t channel,
                                   size_t found, bool scaled, struct bittern_error *err)
 {
-    return compile_fail(
+    return graph_node_fail(
         err, BITTERN_ERR_UNSUPPORTED, stage->node,
         "its weights are not quantized%s: output channel %zu has %zu levels that are not integer "
         "multiples up to %d of one step (relative tolerance %.3g)",
@@ -245,8 +222,8 @@ static bittern_status read_bias(const struct bittern_model *model,
         return BITTERN_OK;
     }
     if (!bias->constant || (bias->count != 1 && bias->count != w->outputs)) {
-        return compile_fail(err, BITTERN_ERR_UNSUPPORTED, node,
-                            "its bias must be a constant with one value an output channel");
+        return graph_node_fail(err, BITTERN_ERR_UNSUPPORTED, node,
+                               "its bias must be a constant with one value an output channel");
     }
     w->bias = compile_allocate(arena, w->outputs, sizeof *w->bias, err);
     if (!w->bias) {
@@ -293,8 +270,8 @@ bittern_status compile_read_weights(const struct bittern_model *model,
             real[i] = reader.values[o * reader.output_stride + reader.positions[i]];
             scaled[i] = real[i] * relative[i % channels];
             if (!isfinite(scaled[i])) {
-                return compile_fail(err, BITTERN_ERR_UNSUPPORTED, stage->node,
-                                    "a weight of output channel %zu is not finite", o);
+                return graph_node_fail(err, BITTERN_ERR_UNSUPPORTED, stage->node,
+                                       "a weight of output channel %zu is not finite", o);
             }
         }
         size_t found = compile_find_levels(scaled, w->inputs, options->weight_tolerance,
