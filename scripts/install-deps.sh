@@ -41,18 +41,22 @@ build libpng-dev               `bittern data show --png`
 build ca-certificates          https addresses of `bittern data fetch`
 test  libcmocka-dev            unit tests
 test  libsimde-dev             tests of AVX-512 and NEON kernels on any CPU
-bench libdnnl-dev              oneDNN: what the reference engine is measured against
+train libdnnl-dev              oneDNN: float tensor work of the trainer (and benchmarks against it)
+train libcyaml-dev             recipes
+train libopenmpi-dev           training on several processes (mpi.h)
+train openmpi-bin              mpirun
 lint  git                      the list of files to check
 lint  clang-14                 a second compiler's warnings
 lint  clang-format-14          formatting
 lint  clang-tidy-14            static analysis
+lint  libomp-14-dev            OpenMP for that compiler
 lint  shellcheck               shell scripts
 fuzz  clang-14                 libFuzzer's compiler
 fuzz  libclang-rt-14-dev       libFuzzer itself, and its sanitizers
 EOF
 }
 
-groups="build test bench"
+groups="build train test"
 action=install
 for argument in "$@"; do
     case $argument in
