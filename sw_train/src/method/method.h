@@ -101,6 +101,8 @@ struct method_class {
     void (*destroy)(struct method *method);
     /* after latent was initialized, before the first step: thresholds, starting values */
     void (*start)(struct method *method, const float *latent);
+    /* step NULL: an evaluation, in which nothing is drawn (a stochastic sign becomes the plain
+     * one) */
     void (*forward)(struct method *method, const float *latent, const struct method_step *step,
                     float *quantized);
     /* overwrites diff_latent and the extra parameters' gradients */
