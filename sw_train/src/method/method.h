@@ -11,8 +11,13 @@
  * A training step calls, in this order: forward (latent -> quantized), [the graph's passes],
  * backward (gradient of quantized -> gradient of latent and of extra parameters), add_loss
  * (regularization: value and gradients are added), [the optimizer], after_update (clipping).
- * At the end of training finish decides what the layer is, and from then on forward gives those
- * final weights.
+ * At the end of training finish decides what the layer is.
+ *
+ * Forward without a step is for evaluation: it is not random, and gives the weights that finish
+ * would give now (SQ: after the decision, TTQ: with the exported ratio, R1 and R2: quantized). So
+ * what is evaluated is what is exported.
+ *
+ * Where latent_count is 2, the two arrays must be initialized independently (STTN).
  */
 #ifndef BITTERN_TRAIN_METHOD_H
 #define BITTERN_TRAIN_METHOD_H
@@ -61,7 +66,7 @@ struct method_parameter {
     const char *name; /* "mu", "beta", "w_positive", ...: unique within the layer */
     size_t count;     /* 1, or one a filter */
     float *value, *gradient;
-    double minimum, maximum; /* kept by after_update; -INFINITY and INFINITY where free */
+    double minimum, maximum; /* kept by after_update, as floats; INFINITY where free */
 };
 
 /* Numbers that are not trained but belong into a checkpoint: SQ's threshold, a decision made. */
@@ -71,7 +76,7 @@ struct method_buffer {
     float *value;
 };
 
-/* What forward may need besides the weights. */
+/* What forward needs in training besides the weights. */
 struct method_step {
     uint64_t seed, step;
     uint64_t layer; /* index, so that layers draw different numbers */
@@ -105,7 +110,7 @@ struct method_class {
      * one) */
     void (*forward)(struct method *method, const float *latent, const struct method_step *step,
                     float *quantized);
-    /* overwrites diff_latent and the extra parameters' gradients */
+    /* after a forward with a step; overwrites diff_latent and the extra parameters' gradients */
     void (*backward)(struct method *method, const float *latent, const float *quantized,
                      const float *diff_quantized, float *diff_latent);
     double (*add_loss)(struct method *method, const float *latent,
@@ -128,7 +133,8 @@ struct method {
     void *state; /* the class's own */
 };
 
-/* Allocates parameters and buffers. @param filters, size  >= 1 */
+/* Allocates parameters and buffers, zeroed until start. @param filters, size  >= 1
+ * A setting that the kind uses and that is out of range is BITTERN_ERR_RANGE. */
 bittern_status method_create(const struct method_config *config, size_t filters, size_t size,
                              struct method **method, struct bittern_error *err);
 void method_free(struct method *method);

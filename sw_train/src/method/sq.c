@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Smart Quantization (Razani et al.: Adaptive Binary-Ternary Quantization, 2021, arXiv 1909.12205):
+ * one training run that chooses for each layer whether it is binary or ternary.
+ *
+ *     R(w, mu, beta) = min(||w| + mu|^p, ||w| - mu|^p, tan(beta) |w|^p)
+ *     loss += lambda / #W * sum over filters k of (sum_i R(w_i, mu_k, beta) + gamma |cot beta|)
+ *
+ * (equations 9 and 10) with mu trained a filter, beta in (pi/4, pi/2) a layer. Weights are
+ * quantized to {-mu, 0, mu} by the fixed threshold 0.2 times the deviation of the initial weights.
+ * The layer is binary, sign(w) * mu, where beta >= delta; forward without a step gives it after
+ * that decision. The gradient of the quantized weights passes to the latent ones as it is; that of
+ * mu is exact: mu is a factor of each weight that is not 0.
+ */
+#include "method/method_parts.h"
+
+#include <math.h>
+
+#define PI 3.14159265358979323846
+/* beta's interval is open; at its upper end tan(beta) is 10^4. */
+#define BETA_MARGIN 1e-4
+
+enum { MU, BETA };               /* parameters */
+enum { THRESHOLD };              /* buffer */
+enum { LOSS, BY_BETA, COLUMNS }; /* sums */
+
+static bittern_status sq_create(struct method *method, struct bittern_error *err)
+{
+    bittern_status status = method_add_parameter(method, "mu", method->filters,
+                                                 (double)METHOD_MINIMUM_SCALE, INFINITY, err);
+    if (!status) {
+        status = method_add_parameter(method, "beta", 1, PI / 4 + BETA_MARGIN, PI / 2 - BETA_MARGIN,
+                                      err);
+    }
+    if (!status) {
+        status = method_add_buffer(method, "threshold", 1, err);
+    }
+    if (!status) {
+        status = method_add_sums(method, COLUMNS, err);
+    }
+    return status;
+}
+
+/* ---- Start -------------------------------------------------------------------------------------
+ */
+
+static double sum_deviations(const float *restrict row, size_t n, double mean)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) {
+        double d = (double)row[i] - mean;
+        sum += d * d;
+    }
+    return sum;
+}
+
+static double sum_row(const float *restrict row, size_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)row[i];
+    }
+    return sum;
+}
+
+static double layer_deviation(const struct method *method, const float *latent)
+{
+    size_t size = method->size;
+    double count = (double)method->filters * (double)size;
+    double *sums = method->state;
+    METHOD_FOR_FILTERS(method, f)
+    {
+        sums[f * COLUMNS] = sum_row(latent + f * size, size);
+    }
+    double mean = method_total(method, COLUMNS, 0) / count;
+    METHOD_FOR_FILTERS(method, f)
+    {
+        sums[f * COLUMNS] = sum_deviations(latent + f * size, size, mean);
+    }
+    return sqrt(method_total(method, COLUMNS, 0) / count);
+}
+
+static void sq_start(struct method *method, const float *latent)
+{
+    method->buffers[THRESHOLD].value[0] =
+        (float)(method->config.threshold * layer_deviation(method, latent));
+    method_start_mu(method, latent, method->parameters[MU].value);
+    method->parameters[BETA].value[0] = (float)method->parameters[BETA].minimum;
+    method_clip_parameters(method);
+}
+
+/* ---- Forward and backward ----------------------------------------------------------------------
+ */
+
+static bool is_binary(const struct method *method)
+{
+    return (double)method->parameters[BETA].value[0] >= method->config.delta;
+}
+
+static void sq_forward(struct method *method, const float *latent, const struct method_step *step,
+                       float *quantized)
+{
+    bool binary = !step && is_binary(method);
+    float threshold = method->buffers[THRESHOLD].value[0];
+    METHOD_FOR_FILTERS(method, f)
+    {
+        size_t at = f * method->size;
+        float mu = method->parameters[MU].value[f];
+        if (binary) {
+            method_write_signs(latent + at, method->size, mu, quantized + at);
+        } else {
+            method_write_ternary(latent + at, method->size, threshold, mu, mu, quantized + at);
+        }
+    }
+}
+
+/* Sum of g * ternary(w), the derivative by mu. */
+static double sum_ternary(const float *restrict row, const float *restrict g, size_t n,
+                          float threshold)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) {
+        float ternary = (float)(row[i] > threshold) - (float)(row[i] < -threshold);
+        sum += (double)(g[i] * ternary);
+    }
+    return sum;
+}
+
+static void sq_backward(struct method *method, const float *latent, const float *quantized,
+                        const float *diff_quantized, float *diff_latent)
+{
+    float threshold = method->buffers[THRESHOLD].value[0];
+    float *diff_mu = method->parameters[MU].gradient;
+
+    method_backward_straight(method, latent, quantized, diff_quantized, diff_latent);
+    METHOD_FOR_FILTERS(method, f)
+    {
+        size_t at = f * method->size;
+        diff_mu[f] = (float)sum_ternary(latent + at, diff_quantized + at, method->size, threshold);
+    }
+    method->parameters[BETA].gradient[0] = 0;
+}
+
+/* ---- Regularizer -------------------------------------------------------------------------------
+ */
+
+/* R and its derivatives for one weight; the one by tan(beta). */
+struct slope {
+    float value, by_weight, by_mu, by_tangent;
+};
+
+static inline struct slope regularize(float w, float mu, float tangent, bool square)
+{
+    float magnitude = fabsf(w);
+    float plus = magnitude + mu;
+    float minus = magnitude - mu;
+    bool nearer_minus = fabsf(minus) <= fabsf(plus);
+    float distance = nearer_minus ? minus : plus;
+    float level = square ? distance * distance : fabsf(distance);
+    float power = square ? magnitude * magnitude : magnitude;
+    bool zero = tangent * power < level;
+    float slope_level = square ? 2 * distance : method_sign(distance);
+    float slope_zero = tangent * (square ? 2 * magnitude : 1.0F);
+    float slope_mu = nearer_minus ? -slope_level : slope_level;
+    return (struct slope){
+        .value = zero ? tangent * power : level,
+        .by_weight = (zero ? slope_zero : slope_level) * method_sign(w),
+        .by_mu = zero ? 0.0F : slope_mu,
+        .by_tangent = zero ? power : 0.0F,
+    };
+}
+
+struct sums {
+    double value, by_mu, by_tangent;
+};
+
+/* Adds scale * dR/dw to diff. Inlined for p = 1 and p = 2. */
+static inline struct sums add_row(const float *restrict row, size_t n, float mu, float tangent,
+                                  float scale, bool square, float *restrict diff)
+{
+    double value = 0;
+    double by_mu = 0;
+    double by_tangent = 0;
+#pragma omp simd reduction(+ : value, by_mu, by_tangent)
+    for (size_t i = 0; i < n; i++) {
+        struct slope r = regularize(row[i], mu, tangent, square);
+        value += (double)r.value;
+        by_mu += (double)r.by_mu;
+        by_tangent += (double)r.by_tangent;
+        diff[i] += scale * r.by_weight;
+    }
+    return (struct sums){value, by_mu, by_tangent};
+}
+
+static double sq_add_loss(struct method *method, const float *latent, float *diff_latent)
+{
+    size_t size = method->size;
+    struct method_parameter *mu = &method->parameters[MU];
+    struct method_parameter *beta = &method->parameters[BETA];
+    double *columns = method->state;
+    double tangent = tan((double)beta->value[0]);
+    double scale = method->config.lambda / ((double)method->filters * (double)size);
+    double gamma = method->config.gamma;
+    bool square = method->config.power == 2;
+
+    METHOD_FOR_FILTERS(method, f)
+    {
+        const float *row = latent + f * size;
+        float *diff = diff_latent + f * size;
+        struct sums s =
+            square ? add_row(row, size, mu->value[f], (float)tangent, (float)scale, true, diff)
+                   : add_row(row, size, mu->value[f], (float)tangent, (float)scale, false, diff);
+        mu->gradient[f] += (float)(scale * s.by_mu);
+        columns[f * COLUMNS + LOSS] = s.value;
+        columns[f * COLUMNS + BY_BETA] = s.by_tangent;
+    }
+    /* d tan = 1 + tan^2, d cot = -(1 + cot^2); cot > 0 on the interval. */
+    double times = method->config.gamma_per_layer ? 1 : (double)method->filters;
+    double value = method_total(method, COLUMNS, LOSS) + times * gamma / tangent;
+    double by_beta = method_total(method, COLUMNS, BY_BETA) * (1 + tangent * tangent) -
+                     times * gamma * (1 + 1 / (tangent * tangent));
+    beta->gradient[0] += (float)(scale * by_beta);
+    return scale * value;
+}
+
+static void sq_after_update(struct method *method, float *latent)
+{
+    (void)latent;
+    method_clip_parameters(method);
+}
+
+static void sq_finish(struct method *method, const float *latent, float *quantized,
+                      struct method_result *result)
+{
+    sq_forward(method, latent, NULL, quantized);
+    method_describe(method, quantized,
+                    is_binary(method) ? METHOD_DEPTH_BINARY : METHOD_DEPTH_TERNARY, result);
+}
+
+const struct method_class method_class_sq = {
+    .kind = METHOD_SQ,
+    .latent_count = 1,
+    .create = sq_create,
+    .destroy = method_free_state,
+    .start = sq_start,
+    .forward = sq_forward,
+    .backward = sq_backward,
+    .add_loss = sq_add_loss,
+    .after_update = sq_after_update,
+    .finish = sq_finish,
+};
