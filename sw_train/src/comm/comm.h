@@ -15,11 +15,16 @@
 
 struct comm;
 
-/* Joins the ranks that a launcher started, if one did (its environment tells); MPI is neither
- * loaded nor initialized otherwise. BITTERN_ERR_UNSUPPORTED where a launcher started several
+/* Joins the ranks that a launcher started, if one did (its environment tells); MPI is not
+ * initialized otherwise. BITTERN_ERR_UNSUPPORTED where a launcher started several
  * processes and this build has no MPI. */
 bittern_status comm_create(struct comm **comm, struct bittern_error *err);
+/* Waits for the other ranks' comm_free, unless abandoned. */
 void comm_free(struct comm *comm);
+/* This rank ends with an error of its own while others may wait for it. comm_free then does not
+ * take leave of them; the process that ends so with a non-zero exit code makes mpirun end them all.
+ * A call below that fails does the same by itself. */
+void comm_abandon(struct comm *comm);
 
 /* NULL stands for one process alone, here and below. */
 size_t comm_rank(const struct comm *comm);
@@ -33,7 +38,8 @@ bittern_status comm_sum_doubles(struct comm *comm, double *values, size_t count,
 /* Copies rank 0's bytes to all. */
 bittern_status comm_broadcast(struct comm *comm, void *data, size_t size,
                               struct bittern_error *err);
-/* True on every rank where it is true on any: an interrupt, an error. */
+/* True on every rank where it is true on any (an interrupt, an error), or where the ranks cannot
+ * be asked any more. */
 bool comm_any(struct comm *comm, bool value);
 
 #endif

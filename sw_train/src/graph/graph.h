@@ -41,10 +41,11 @@ struct graph_buffer {
 
 enum activation_kind {
     ACTIVATION_IDENTITY,
-    ACTIVATION_RELU,   /* max(0, x) */
-    ACTIVATION_CLIP,   /* min(max(0, x), range) */
+    ACTIVATION_RELU,   /* max(0, x); gradient 1 where x > 0 */
+    ACTIVATION_CLIP,   /* min(max(0, x), range); gradient 1 where 0 <= x <= range */
     ACTIVATION_QUANT,  /* DoReFa: clip to [0, range], 2^bits - 1 equal steps, round half to even;
-                          gradient 1 where 0 <= x <= range */
+                          gradient 1 where 0 <= x <= range. elementwise.h has the formula to the
+                          last rounding */
     ACTIVATION_SIGN,   /* +1 where x >= 0, else -1; gradient 1 where |x| <= 1 (hard tanh) */
     ACTIVATION_TERNARY /* -1 below -0.5, +1 from 0.5, else 0; gradient 1 where |x| <= 1 */
 };
@@ -55,6 +56,8 @@ struct activation_config {
     double range;  /* QUANT, CLIP: > 0 */
 };
 
+/* Variances are biased, divided by the number of values, everywhere: in the batch, running, and
+ * re-estimated. */
 struct norm_config {
     double epsilon;  /* 1e-5 */
     double momentum; /* running = (1 - momentum) * running + momentum * batch; 0.1 */
@@ -123,7 +126,8 @@ struct conv_config {
 bittern_status graph_add_conv(struct graph *graph, const char *name, size_t input,
                               const struct conv_config *config, size_t *output,
                               struct bittern_error *err);
-/* Of conv_config only filters, bias and method count. A blocked input is reordered. */
+/* Of conv_config only filters, bias and method count. An input that is not channels last is
+ * reordered; that is no layer of its own. */
 bittern_status graph_add_fc(struct graph *graph, const char *name, size_t input,
                             const struct conv_config *config, size_t *output,
                             struct bittern_error *err);
@@ -133,6 +137,7 @@ bittern_status graph_add_norm(struct graph *graph, const char *name, size_t inpu
 bittern_status graph_add_pool(struct graph *graph, const char *name, size_t input,
                               const struct backend_pool_shape *shape, size_t *output,
                               struct bittern_error *err);
+/* IDENTITY adds no layer: *output is input. */
 bittern_status graph_add_activation(struct graph *graph, const char *name, size_t input,
                                     const struct activation_config *config, size_t *output,
                                     struct bittern_error *err);
@@ -142,7 +147,8 @@ bittern_status graph_add_sum(struct graph *graph, const char *name, size_t input
 bittern_status graph_add_dropout(struct graph *graph, const char *name, size_t input, double rate,
                                  size_t *output, struct bittern_error *err);
 
-/* Allocate gradients; no layer can be added afterwards. The last layer's output is the graph's. */
+/* Allocate gradients; no layer can be added afterwards. The last layer's output is the graph's: one
+ * value a class. Every other layer's output must be read by some layer. */
 bittern_status graph_seal(struct graph *graph, struct bittern_error *err);
 
 size_t graph_batch(const struct graph *graph);
@@ -163,8 +169,8 @@ enum graph_mode {
 /* @param step  seeds dropout and stochastic signs in GRAPH_TRAIN */
 bittern_status graph_forward(struct graph *graph, enum graph_mode mode, uint64_t step,
                              struct bittern_error *err);
-/* After graph_forward in GRAPH_TRAIN: gradients of all parameters, methods' included, summed over
- * ranks. The loss gradient in graph_output_gradient is per image / images of all ranks. */
+/* After graph_forward in GRAPH_TRAIN, once: gradients of all parameters, methods' included, summed
+ * over ranks. The loss gradient in graph_output_gradient is per image / images of all ranks. */
 bittern_status graph_backward(struct graph *graph, struct bittern_error *err);
 /* Adds the methods' regularizers to the gradients; returns their sum. After graph_backward. */
 double graph_add_method_losses(struct graph *graph);
@@ -173,12 +179,14 @@ void graph_after_update(struct graph *graph);
 /* Latent weights have changed otherwise (a checkpoint was read): quantize anew before use. */
 void graph_weights_changed(struct graph *graph);
 
-/* Batch norm re-estimation: begin, any number of forward passes in GRAPH_STATISTICS, end; running
- * statistics are then the mean over those batches. */
+/* Batch norm re-estimation: begin, one or more forward passes in GRAPH_STATISTICS, end; running
+ * statistics are then those of all these batches' images together. Among ranks the statistics of a
+ * batch are those of all ranks, so all must make the same number of passes. */
 void graph_begin_statistics(struct graph *graph);
 bittern_status graph_end_statistics(struct graph *graph, struct bittern_error *err);
 
-/* Decide every layer's final weights; forward passes use them from then on. */
+/* Decide every layer's final weights; forward passes use them from then on, in every mode, and
+ * GRAPH_TRAIN becomes an error. */
 void graph_finish_weights(struct graph *graph);
 
 size_t graph_parameter_count(const struct graph *graph);
@@ -191,8 +199,10 @@ void graph_layer(const struct graph *graph, size_t index, struct layer_info *inf
 const struct backend_tensor *graph_tensor(const struct graph *graph, size_t index);
 
 /* Name of the first layer whose output, weights or gradients hold a value that is not finite, and
- * what it is ("output", "weight gradient", ...); NULL where all is finite. Slow: to be called when
- * the loss is not finite. */
+ * what it is ("output", "weight", "weight gradient", ...); "input" where the images do; NULL where
+ * all is finite. Looked through in the order in which values come about: parameters and outputs
+ * from the input on, then gradients from the output back. Slow: to be called when the loss is not
+ * finite. */
 const char *graph_find_nonfinite(const struct graph *graph, const char **what);
 
 #endif

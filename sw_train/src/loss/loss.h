@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Losses on the graph's output. Each gives the sum over images of the loss, divided by `divisor`
- * (images of the whole batch, over all ranks), and its gradient in scores.
+ * (images of the whole batch, over all ranks), and its gradient in scores (NULL: not wanted).
  * All take scores [count][classes]; images past count (a filled-up batch) are the caller's to zero.
  */
 #ifndef BITTERN_TRAIN_LOSS_H

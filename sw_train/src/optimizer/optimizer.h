@@ -25,11 +25,16 @@ struct optimizer_config {
 struct optimizer;
 bittern_status optimizer_create(const struct optimizer_config *config, struct graph *graph,
                                 struct optimizer **optimizer, struct bittern_error *err);
+/* The same on a list of parameters, which must outlive the optimizer. */
+bittern_status optimizer_create_list(const struct optimizer_config *config,
+                                     struct parameter *const *parameters, size_t count,
+                                     struct optimizer **optimizer, struct bittern_error *err);
 void optimizer_free(struct optimizer *optimizer);
 /* One step on every parameter of the graph. */
 void optimizer_step(struct optimizer *optimizer, double rate);
 
-/* State for a checkpoint: named arrays "momentum.conv1.weight", "adam.m.…", "adam.v.…". */
+/* State for a checkpoint: named arrays "momentum.conv1.weight", "adam.m.…", "adam.v.…"; none for
+ * SGD without momentum. Adam's bias correction needs the steps done, too. */
 size_t optimizer_state_count(const struct optimizer *optimizer);
 struct graph_buffer *optimizer_state(struct optimizer *optimizer, size_t index);
 uint64_t optimizer_steps(const struct optimizer *optimizer);
