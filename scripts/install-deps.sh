@@ -43,6 +43,7 @@ test  libcmocka-dev            unit tests
 test  libsimde-dev             tests of AVX-512 and NEON kernels on any CPU
 train libdnnl-dev              oneDNN: float tensor work of the trainer (and benchmarks against it)
 train libcyaml-dev             recipes
+train libyaml-dev              lines of the keys in recipes
 train libopenmpi-dev           training on several processes (mpi.h)
 train openmpi-bin              mpirun
 lint  git                      the list of files to check

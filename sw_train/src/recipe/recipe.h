@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A recipe: everything that decides what a training run does but seed, threads and paths. Read
- * from YAML (docs/training.md lists the keys), changed by `--set key=value`, and kept as canonical
+ * from YAML (docs/recipes.md lists the keys), changed by `--set key=value`, and kept as canonical
  * YAML inside each checkpoint.
  */
 #ifndef BITTERN_TRAIN_RECIPE_H
@@ -20,7 +20,7 @@ enum network_order {
 
 enum loss_kind { LOSS_CROSS_ENTROPY, LOSS_SQUARED_HINGE };
 
-/* One element of the layer notation, e.g. "128C3", "MP2", "1024": docs/training.md. */
+/* One element of the layer notation, e.g. "128C3", "MP2", "1024": docs/recipes.md. */
 enum element_kind {
     ELEMENT_CONV,
     ELEMENT_FC,
@@ -38,7 +38,7 @@ struct network_element {
 
 struct recipe {
     char title[160], source[240]; /* what it reproduces: paper and table */
-    char base_name[96];           /* file name without .yaml: names the output files */
+    char base_name[96]; /* key `name`, else the file's without .yaml: names the output files */
 
     struct {
         char set[32];
@@ -95,7 +95,7 @@ bittern_status network_parse(const char *layers, struct network_element *element
                              size_t *count, struct bittern_error *err);
 
 /* Build the recipe's graph for a data set's shape. Shapes that do not fit: the layer and why.
- * teacher: the same network in full precision with ReLU. */
+ * Needs network.elements, which reading fills in. */
 struct recipe_graph_options {
     size_t batch; /* of this rank */
     size_t channels, height, width, classes;
