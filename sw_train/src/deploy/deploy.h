@@ -14,14 +14,17 @@
 
 /* The graph as a QONNX model: normalization and 8-bit quantization of the input, weights through
  * Quant or BipolarQuant (or as plain values where levels are uneven), batch norm, activations.
- * The model's input range is 0..1 ("input_range" metadata). BITTERN_ERR_UNSUPPORTED, with the
- * layer's name, for nothing: 32-bit layers are exported, too; compiling refuses them. */
+ * The model's input range is 0..1 ("input_range" metadata). 32-bit layers and float activations are
+ * exported, too; compiling refuses them.
+ *
+ * The model is not finished: write it first, so that the file keeps its quantizers, then call
+ * bittern_model_finish to compile and evaluate it. */
 bittern_status deploy_export(const struct graph *graph, const struct input_encoding *encoding,
                              const char *name, const char *recipe_text,
                              struct bittern_model **model, struct bittern_error *err);
 
 struct deploy_layer {
-    const char *name;
+    const char *name; /* in the same block of memory */
     uint64_t weights;
     unsigned bits;
     enum method_depth depth;
@@ -39,7 +42,9 @@ struct deploy_comparison {
 };
 
 /* Classify the test split with the reference engine; the first `verify` images also with the model
- * in float64. */
+ * (finished) in float64, and compare every layer's every value.
+ * @param images   the first so many of the split; 0: all
+ * @param threads  0: as many as OpenMP would take */
 bittern_status deploy_compare(const struct bittern_model *model,
                               const struct bittern_network *network,
                               const struct bittern_dataset *test, size_t images, size_t verify,
