@@ -15,7 +15,8 @@
 /* The graph as a QONNX model: normalization and 8-bit quantization of the input, weights through
  * Quant or BipolarQuant (or as plain values where levels are uneven), batch norm, activations.
  * The model's input range is 0..1 ("input_range" metadata). 32-bit layers and float activations are
- * exported, too; compiling refuses them.
+ * exported, too; compiling refuses them. Weights or statistics that are not finite are
+ * BITTERN_ERR_RANGE.
  *
  * The model is not finished: write it first, so that the file keeps its quantizers, then call
  * bittern_model_finish to compile and evaluate it. */
