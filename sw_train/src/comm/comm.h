@@ -15,6 +15,9 @@
 
 struct comm;
 
+/* Whether this build can join other ranks. */
+bool comm_has_mpi(void);
+
 /* Joins the ranks that a launcher started, if one did (its environment tells); MPI is not
  * initialized otherwise. BITTERN_ERR_UNSUPPORTED where a launcher started several
  * processes and this build has no MPI. */

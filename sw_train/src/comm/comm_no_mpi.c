@@ -50,3 +50,8 @@ bittern_status comm_mpi_any(struct comm *comm, bool *value, struct bittern_error
     (void)comm, (void)value;
     return no_ranks(err);
 }
+
+bool comm_has_mpi(void)
+{
+    return false;
+}
