@@ -11,6 +11,7 @@
  */
 #include "data/loader.h"
 
+#include "backend/backend_bf16.h"
 #include "base/checked.h"
 #include "data/augment.h"
 
@@ -138,14 +139,6 @@ static void *run_thread(void *argument)
     }
     (void)pthread_mutex_unlock(&loader->mutex);
     return NULL;
-}
-
-/* Upper half of a finite float32, rounded to nearest, ties to even. */
-static uint16_t bf16_from_float(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return (uint16_t)((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
 /* ---- Making and freeing ---------------------------------------------------------------------- */

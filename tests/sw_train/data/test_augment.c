@@ -2,6 +2,7 @@
 /* Images through the loader against one that is converted value by value. */
 #include "data/augment.h"
 
+#include "backend/backend_bf16.h"
 #include "data/made_dataset.h"
 #include "testing.h"
 
@@ -26,14 +27,6 @@ static float slow_value(const struct image_format *format, const struct image_ch
     }
     size_t at = (c * format->height + (size_t)row) * format->width + (size_t)column;
     return table[c * 256 + image[at]];
-}
-
-static float bf16_value(uint16_t value)
-{
-    uint32_t bits = (uint32_t)value << 16;
-    float result;
-    memcpy(&result, &bits, sizeof(result));
-    return result;
 }
 
 static void draw_shape(uint64_t *seed, struct image_format *format, struct augmentation *drawn)
@@ -71,7 +64,7 @@ static void conversion_equals_the_slow_one_for_all_layouts_and_types(void **stat
         }
         for (size_t i = 0; i < format.channels * 256; i++) {
             short_table[i] = (uint16_t)(0x3F80 + i); /* all different */
-            table[i] = bf16_value(short_table[i]);
+            table[i] = bf16_to_float(short_table[i]);
         }
         memset(out, 0xFF, sizeof(out));
         memset(short_out, 0xFF, sizeof(short_out));
@@ -89,9 +82,9 @@ static void conversion_equals_the_slow_one_for_all_layouts_and_types(void **stat
             size_t x = i % format.width;
             size_t at = c * format.channel_stride + (y * format.width + x) * format.pixel_stride;
             float expected = slow_value(&format, &change, table, image, c, y, x);
-            if (out[at] != expected || bf16_value(short_out[at]) != expected) {
+            if (out[at] != expected || bf16_to_float(short_out[at]) != expected) {
                 fail_msg("run %zu: value (%zu, %zu, %zu) is %g and %g, not %g", run, c, y, x,
-                         (double)out[at], (double)bf16_value(short_out[at]), (double)expected);
+                         (double)out[at], (double)bf16_to_float(short_out[at]), (double)expected);
             }
         }
     }
