@@ -6,6 +6,8 @@
  */
 #include "graph/elementwise.h"
 
+#include "backend/backend_bf16.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -24,20 +26,14 @@ static inline float round_half_even(float x)
 void bf16_widen(const uint16_t *from, float *to, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)from[i] << 16;
-        memcpy(&to[i], &bits, sizeof(bits));
+        to[i] = bf16_to_float(from[i]);
     }
 }
 
 void bf16_narrow(const float *from, uint16_t *to, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &from[i], sizeof(bits));
-        uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
-        /* rounding would carry some of the not-a-number patterns into the sign */
-        bool is_nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
-        to[i] = (uint16_t)(is_nan ? (bits >> 16) | 0x40U : rounded);
+        to[i] = bf16_from_float(from[i]);
     }
 }
 
@@ -99,20 +95,23 @@ static void backward_run(const struct activation_numbers *numbers, const float *
         break;
     case ACTIVATION_RELU:
         for (size_t i = 0; i < count; i++) {
-            diff_src[i] = src[i] > 0 ? diff_dst[i] : 0;
+            float dy = diff_dst[i];
+            diff_src[i] = src[i] > 0 ? dy : 0;
         }
         break;
     case ACTIVATION_CLIP:
     case ACTIVATION_QUANT:
         for (size_t i = 0; i < count; i++) {
-            float passed = src[i] >= 0 ? diff_dst[i] : 0;
-            diff_src[i] = src[i] <= range ? passed : 0;
+            float x = src[i], dy = diff_dst[i];
+            dy = x >= 0 ? dy : 0;
+            diff_src[i] = x <= range ? dy : 0;
         }
         break;
     case ACTIVATION_SIGN:
     case ACTIVATION_TERNARY:
         for (size_t i = 0; i < count; i++) {
-            diff_src[i] = fabsf(src[i]) <= 1.0F ? diff_dst[i] : 0;
+            float dy = diff_dst[i];
+            diff_src[i] = fabsf(src[i]) <= 1.0F ? dy : 0;
         }
         break;
     }
@@ -221,7 +220,8 @@ void elementwise_copy(enum backend_type type, const void *src, void *dst, size_t
 static void mask_run(const float *src, const uint8_t *mask, float factor, float *dst, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        dst[i] = mask[i] != 0 ? src[i] * factor : 0;
+        float product = src[i] * factor;
+        dst[i] = mask[i] != 0 ? product : 0;
     }
 }
 
