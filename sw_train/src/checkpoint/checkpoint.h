@@ -3,7 +3,7 @@
  * A run's whole state in one safetensors file: latent weights, batch norm, extra parameters,
  * buffers, optimizer moments, where the run stands, and its recipe and seed as metadata.
  * Everything random is drawn anew from (seed, purpose, index), so seed and position are the whole
- * state of the generators.
+ * state of the generators. docs/training-files.md describes the file.
  */
 #ifndef BITTERN_TRAIN_CHECKPOINT_H
 #define BITTERN_TRAIN_CHECKPOINT_H
@@ -23,12 +23,14 @@ struct checkpoint_position {
     uint64_t correct, images;
 };
 
-/* optimizer may be NULL (weights alone: a teacher, a final model). */
+/* optimizer may be NULL (weights alone: a teacher, a final model). A failure leaves an older file
+ * as it was. */
 bittern_status checkpoint_save(const char *path, struct graph *graph, struct optimizer *optimizer,
                                const struct checkpoint_position *position, const char *recipe_text,
                                struct bittern_error *err);
 /* Everything is checked before anything is changed: a missing, surplus or misshapen tensor is
- * BITTERN_ERR_MISMATCH with its name. optimizer may be NULL. */
+ * BITTERN_ERR_MISMATCH with its name, damage BITTERN_ERR_FORMAT or _CHECKSUM. optimizer may be NULL
+ * (its state in the file is then passed over), position too. */
 bittern_status checkpoint_load(const char *path, struct graph *graph, struct optimizer *optimizer,
                                struct checkpoint_position *position, struct bittern_error *err);
 /* The recipe in a checkpoint; to be freed. */
