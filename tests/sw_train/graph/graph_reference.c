@@ -97,6 +97,9 @@ static void run_conv(const struct graph_reference *reference, const struct layer
     }
     const double *weight = find_parameter(reference, info->name, "weight");
     const double *bias = find_parameter(reference, info->name, "bias");
+    if (weight == NULL) {
+        abort();
+    }
     double *out = dst;
     for (size_t n = 0; n < s.n; n++) {
         for (size_t pixel = 0; pixel < s.out_h * s.out_w; pixel++) {
