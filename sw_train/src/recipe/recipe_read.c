@@ -51,7 +51,7 @@ static const char *last_part(const char *path)
     return dot != NULL ? dot + 1 : path;
 }
 
-/* The known key most like `path`: the same word in another section, else few letters apart. */
+/* The known key most like `path`: few letters apart, or nearly the same word elsewhere. */
 static const char *nearest_key(const struct recipe_keys *keys, const char *path)
 {
     const char *nearest = NULL;
@@ -59,9 +59,8 @@ static const char *nearest_key(const struct recipe_keys *keys, const char *path)
     for (size_t i = 0; i < keys->count; i++) {
         const char *known = keys->items[i].path;
         size_t distance = word_distance(path, known);
-        if (distance >= best && strcmp(last_part(path), last_part(known)) == 0) {
-            distance = best - 1;
-        }
+        size_t elsewhere = 2 + word_distance(last_part(path), last_part(known));
+        distance = elsewhere < distance ? elsewhere : distance;
         if (distance < best) {
             best = distance;
             nearest = known;
@@ -106,11 +105,11 @@ static bittern_status fail_unknown(const struct recipe_keys *keys, const char *p
         length = 0;
         list_keys(keys, path, 0, known, sizeof known);
     }
-    return bittern_error_set(err, BITTERN_ERR_FORMAT, "%s: there is no key \"%s\"%s%s%s; %.*s%s%s",
-                             where, path, nearest != NULL ? ", did you mean \"" : "",
-                             nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "",
-                             length > 0 ? (int)length : 8, length > 0 ? path : "a recipe",
-                             " has: ", known);
+    return bittern_error_set(err, BITTERN_ERR_FORMAT,
+                             "%s: there is no key \"%s\"; %s%s%s%.*s has: %s", where, path,
+                             nearest != NULL ? "did you mean \"" : "",
+                             nearest != NULL ? nearest : "", nearest != NULL ? "\"? " : "",
+                             length > 0 ? (int)length : 8, length > 0 ? path : "a recipe", known);
 }
 
 /* ---- Layers of settings ---------------------------------------------------------------------- */

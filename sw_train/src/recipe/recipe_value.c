@@ -157,17 +157,17 @@ static uint64_t read_whole(const struct recipe_key *key, const struct recipe *re
     }
 }
 
+#define FLOAT_SIZE 32
+
 /* The fewest digits that give the same double again. */
-static size_t format_float(double number, char *text, size_t size)
+static void format_float(double number, char text[FLOAT_SIZE])
 {
-    int used = 0;
     for (int digits = 6; digits <= 17; digits++) {
-        used = snprintf(text, size, "%.*g", digits, number);
+        (void)snprintf(text, FLOAT_SIZE, "%.*g", digits, number);
         if (strtod(text, NULL) == number) {
             break;
         }
     }
-    return (size_t)used;
 }
 
 static void format_list(const struct recipe_key *key, const struct recipe *recipe, char *text,
@@ -176,13 +176,16 @@ static void format_list(const struct recipe_key *key, const struct recipe *recip
     size_t count = 0, used = 0;
     memcpy(&count, (const char *)recipe + key->count_offset, sizeof count);
     text[0] = '\0';
-    for (size_t i = 0; i < count && used + 32 < size; i++) {
+    for (size_t i = 0; i < count && used + FLOAT_SIZE + 1 < size; i++) {
+        char item[FLOAT_SIZE];
         double number = 0;
         memcpy(&number, (const char *)recipe + key->offset + i * sizeof number, sizeof number);
+        format_float(number, item);
         if (i > 0) {
             text[used++] = ',';
         }
-        used += format_float(number, text + used, size - used);
+        memcpy(text + used, item, strlen(item) + 1);
+        used += strlen(item);
     }
 }
 
@@ -190,6 +193,7 @@ void recipe_key_format(const struct recipe_key *key, const struct recipe *recipe
                        size_t size)
 {
     const cyaml_schema_value_t *schema = &key->field->value;
+    char item[FLOAT_SIZE];
     double number = 0;
     uint64_t whole = 0;
     switch (schema->type) {
@@ -216,7 +220,8 @@ void recipe_key_format(const struct recipe_key *key, const struct recipe *recipe
         break;
     default:
         memcpy(&number, (const char *)recipe + key->offset, sizeof number);
-        (void)format_float(number, text, size);
+        format_float(number, item);
+        (void)snprintf(text, size, "%s", item);
         break;
     }
 }

@@ -307,6 +307,8 @@ static void unknown_keys_are_named_with_their_line_and_the_nearest(void **state)
     assert_bad(BASE "  epoch: 5\n", "training has: ", "statistics_batches, schedule, distillation");
     assert_bad(BASE "epochs: 5\n", "test.yaml:10: ", "did you mean \"training.epochs\"?");
     assert_bad(BASE "wheels: 4\n", "test.yaml:10: ", "a recipe has: title, source, name, data");
+    assert_bad(BASE "method: sq\n", "test.yaml:10: ", "did you mean \"weights.method\"?");
+    assert_bad(BASE "optimiser: adam\n", "test.yaml:10: ", "\"training.optimizer\"? a recipe has");
     assert_bad(BASE "optimiser:\n  a: b\n", "test.yaml:10: ", "no key \"optimiser\"");
     assert_bad(BASE "  schedule: {sort: cosine}\n",
                "test.yaml:10: ", "training.schedule has: kind, milestones");
