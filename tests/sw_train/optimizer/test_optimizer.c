@@ -266,7 +266,7 @@ static void impossible_settings_are_refused(void **state)
     struct optimizer_config config = sgd;
     config.momentum = 1.0;
     expect_refusal(&config, &model, BITTERN_ERR_RANGE);
-    config.momentum = NAN;
+    config.momentum = (double)NAN;
     expect_refusal(&config, &model, BITTERN_ERR_RANGE);
     config = adam;
     config.beta2 = 1.0;
@@ -282,6 +282,51 @@ static void impossible_settings_are_refused(void **state)
     free_model(&model);
 }
 
+/* Would catch: parameters of a graph that are not stepped, or one that is stepped twice. */
+static void optimizer_of_a_graph_steps_each_parameter_once(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct backend *backend = NULL;
+    struct graph *graph = NULL;
+    struct optimizer *optimizer = NULL;
+    size_t output;
+    const struct backend_options backend_options = {.threads = 1,
+                                                    .precision = BACKEND_PRECISION_F32};
+    const struct graph_options options = {.batch = 2, .channels = 1, .height = 3, .width = 2};
+    const struct conv_config config = {
+        .filters = 4, .bias = true, .method = method_defaults(METHOD_FULL)};
+    assert_ok(backend_create(&backend_options, &backend, &err), &err);
+    assert_ok(graph_create(backend, &options, &graph, &err), &err);
+    assert_ok(graph_add_fc(graph, "fc1", 0, &config, &output, &err), &err);
+    assert_ok(graph_add_fc(graph, "fc2", output, &config, &output, &err), &err);
+    assert_ok(graph_seal(graph, &err), &err);
+    assert_ok(optimizer_create(&sgd, graph, &optimizer, &err), &err);
+    size_t count = graph_parameter_count(graph);
+    assert_int_equal(count, 4);
+    assert_int_equal(optimizer_state_count(optimizer), count);
+    for (size_t i = 0; i < count; i++) {
+        struct parameter *p = graph_parameter(graph, i);
+        char name[128];
+        (void)snprintf(name, sizeof(name), "momentum.%s", p->name);
+        assert_string_equal(optimizer_state(optimizer, i)->name, name);
+        for (size_t k = 0; k < p->count; k++) {
+            p->value[k] = 0.0F;
+            p->gradient[k] = 1.0F;
+        }
+    }
+    optimizer_step(optimizer, 0.5);
+    for (size_t i = 0; i < count; i++) {
+        const struct parameter *p = graph_parameter(graph, i);
+        for (size_t k = 0; k < p->count; k++) {
+            assert_true((double)p->value[k] == -0.5 * p->rate_scale);
+        }
+    }
+    optimizer_free(optimizer);
+    graph_free(graph);
+    backend_free(backend);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +336,7 @@ int main(void)
         cmocka_unit_test(copied_state_continues_with_the_same_bits),
         cmocka_unit_test(state_is_named_after_the_parameters),
         cmocka_unit_test(impossible_settings_are_refused),
+        cmocka_unit_test(optimizer_of_a_graph_steps_each_parameter_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
