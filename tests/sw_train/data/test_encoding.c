@@ -52,6 +52,10 @@ static void check_encoding(const struct input_encoding *encoding)
         largest = size > largest ? size : largest;
     }
     assert_true((double)step == encoding->step);
+    for (size_t c = 0; c < encoding->channels; c++) {
+        assert_true((double)(float)encoding->mean[c] == encoding->mean[c]);
+        assert_true((double)(float)encoding->deviation[c] == encoding->deviation[c]);
+    }
     if (encoding->is_signed) {
         /* covered to the end, and hardly any further */
         assert_in_range(largest, 119, 127);

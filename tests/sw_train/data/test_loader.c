@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define IMAGES 37
 #define HEIGHT 5
@@ -255,6 +256,47 @@ static void seek_gives_the_batches_of_a_run_through(void **state)
     free(other.data);
 }
 
+#define LARGE_BATCH 150
+
+/* Would catch: a batch that the thread was still making for an older seek, given to the caller. */
+static void seek_throws_away_what_the_thread_is_making(void **state)
+{
+    (void)state;
+    struct bittern_dataset *dataset = made_dataset_open(3, 2 * LARGE_BATCH, 32, 32, 6);
+    struct input_encoding encoding;
+    struct bittern_error err;
+    assert_ok(input_encoding_choose(dataset, true, true, &encoding, &err), &err);
+    const struct loader_options options = {.dataset = dataset, .encoding = &encoding, .ranks = 1};
+    struct backend_tensor tensor = {.n = LARGE_BATCH, .c = 3, .h = 32, .w = 32};
+    size_t bytes = (size_t)LARGE_BATCH * 3072 * sizeof(float);
+    float *expected[2] = {malloc(bytes), malloc(bytes)};
+    tensor.data = malloc(bytes);
+    assert_true(expected[0] && expected[1] && tensor.data);
+    struct loader *loader = make_loader(&options, &tensor);
+    struct loader_batch batch;
+    loader_seek(loader, 0, 0);
+    for (size_t b = 0; b < 2; b++) {
+        assert_true(loader_next(loader, &tensor, &batch));
+        memcpy(expected[b], tensor.data, bytes);
+    }
+    uint64_t seed = 12;
+    for (size_t run = 0; run < 300; run++) {
+        size_t wanted = run % 2;
+        loader_seek(loader, 0, 1 - wanted);
+        const struct timespec pause = {.tv_nsec = (long)random_below(&seed, 500000)};
+        (void)nanosleep(&pause, NULL);
+        loader_seek(loader, 0, wanted);
+        assert_true(loader_next(loader, &tensor, &batch));
+        assert_int_equal(batch.first_position, wanted * LARGE_BATCH);
+        assert_memory_equal(tensor.data, expected[wanted], bytes);
+    }
+    loader_free(loader);
+    free(expected[0]);
+    free(expected[1]);
+    free(tensor.data);
+    bittern_dataset_close(dataset);
+}
+
 /* Compare an epoch of `ranks` loaders of batch 4 with one of batch 4 * ranks. */
 static void check_ranks(const struct fixture *fixture, size_t ranks, bool drop_last)
 {
@@ -401,6 +443,7 @@ int main(void)
         cmocka_unit_test(without_shuffle_the_part_comes_in_order),
         cmocka_unit_test(drop_last_leaves_out_the_partial_batch_alone),
         cmocka_unit_test(seek_gives_the_batches_of_a_run_through),
+        cmocka_unit_test(seek_throws_away_what_the_thread_is_making),
         cmocka_unit_test(ranks_together_see_what_one_process_sees),
         cmocka_unit_test(loader_can_be_freed_at_any_moment),
         cmocka_unit_test(wait_is_taken_once),
