@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Several ranks on this machine. The program starts itself under mpirun, with the name of a role
- * as its argument; a role checks its own side of things and says so by its exit code.
- * Skipped where the build has no MPI, or no mpirun is found.
- */
+/* Sums, broadcasts and questions among several ranks on this machine. */
 #include "comm/comm.h"
 
-#include "run_command.h"
+#include "comm/ranks.h"
 #include "testing.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Roles, on each rank --------------------------------------------------------------------- */
-
-#define ROLE_CHECK(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "rank %zu: line %d: %s\n", comm_rank(comm), __LINE__,            \
-                          #condition);                                                             \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* Value i that a rank brings along: of very different sizes, so that the order of adding shows. */
 static double rank_value(size_t rank, size_t i)
@@ -120,16 +105,9 @@ static void play_leave(struct comm *comm, bool killed)
     ROLE_CHECK(comm_sum_doubles(comm, &value, 1, &err) == BITTERN_OK);
 }
 
-static int play_role(const char *role, const char *size)
+static int play_role(const char *role, const char *count)
 {
-    struct comm *comm = NULL;
-    struct bittern_error err;
-    if (comm_create(&comm, &err) != BITTERN_OK) {
-        (void)fprintf(stderr, "%s\n", err.message);
-        return 1;
-    }
-    ROLE_CHECK(comm_size(comm) == strtoul(size, NULL, 10));
-    ROLE_CHECK(comm_rank(comm) < comm_size(comm));
+    struct comm *comm = ranks_join(count);
     if (strcmp(role, "sums") == 0) {
         play_sums(comm);
     } else if (strcmp(role, "any") == 0) {
@@ -139,65 +117,18 @@ static int play_role(const char *role, const char *size)
     } else {
         play_leave(comm, strcmp(role, "killed") == 0);
     }
-    comm_free(comm);
-    (void)fprintf(stdout, "rank done\n");
-    return 0;
+    return ranks_leave(comm);
 }
 
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
-static bool find_mpirun(bool *is_open_mpi)
-{
-    struct command_result result;
-    run_command(&result, NULL,
-                (const char *const[]){"sh", "-c", "command -v mpirun && mpirun --version", NULL});
-    bool found = result.exit_code == 0;
-    *is_open_mpi = strstr(result.out, "Open MPI") != NULL;
-    command_result_free(&result);
-    return found;
-}
-
-/* Run a role on ranks; skips the test where that cannot be. @return the exit code */
-static int run_role(const char *role, const char *ranks, size_t *ranks_done)
-{
-    char self[4096] = "";
-    bool is_open_mpi = false;
-    if (!comm_has_mpi()) {
-        print_message("skipped: this build has no MPI\n");
-        skip();
-    }
-    if (!find_mpirun(&is_open_mpi)) {
-        print_message("skipped: mpirun was not found\n");
-        skip();
-    }
-    assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-    /* More ranks than cores; a user that containers have. MPI itself leaks at its end. */
-    static const char *const environment[] = {
-        "ASAN_OPTIONS=detect_leaks=0", "OMPI_MCA_btl_vader_single_copy_mechanism=none", NULL};
-    const struct command_options options = {.environment = environment};
-    const char *const open_mpi[] = {
-        "mpirun", "-n", ranks, "--oversubscribe", "--allow-run-as-root", self, role, ranks, NULL};
-    const char *const other_mpi[] = {"mpirun", "-n", ranks, self, role, ranks, NULL};
-    struct command_result result;
-    run_command(&result, &options, is_open_mpi ? open_mpi : other_mpi);
-    *ranks_done = 0;
-    for (const char *at = result.out; (at = strstr(at, "rank done")); at++) {
-        ++*ranks_done;
-    }
-    int exit_code = result.exit_code;
-    if (exit_code != 0) {
-        print_message("%s", result.err);
-    }
-    command_result_free(&result);
-    return exit_code;
-}
-
 static void expect_role_done(const char *role)
 {
     size_t done = 0;
-    assert_int_equal(run_role(role, "2", &done), 0);
+    ranks_need_mpirun();
+    assert_int_equal(ranks_run_role("2", role, &done), 0);
     assert_int_equal(done, 2);
-    assert_int_equal(run_role(role, "3", &done), 0);
+    assert_int_equal(ranks_run_role("3", role, &done), 0);
     assert_int_equal(done, 3);
 }
 
@@ -229,9 +160,10 @@ static void run_ends_with_an_error_when_a_rank_goes_away(void **state)
 {
     (void)state;
     size_t done = 0;
-    assert_int_not_equal(run_role("abandon", "2", &done), 0);
+    ranks_need_mpirun();
+    assert_int_not_equal(ranks_run_role("2", "abandon", &done), 0);
     assert_int_equal(done, 0);
-    assert_int_not_equal(run_role("killed", "2", &done), 0);
+    assert_int_not_equal(ranks_run_role("2", "killed", &done), 0);
     assert_int_equal(done, 0);
 }
 
