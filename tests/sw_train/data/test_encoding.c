@@ -4,6 +4,7 @@
 #include "data/loader.h"
 
 #include "data/made_dataset.h"
+#include "deploy/deploy.h"
 #include "testing.h"
 
 #include <math.h>
@@ -88,7 +89,72 @@ static void integers_are_those_of_the_exported_model_in_both_precisions(void **s
     }
 }
 
-/* Would catch: a step that wastes the range: it is at most 1/16 above the smallest. */
+/* The smallest network there is: the image, and binary weights. */
+static struct graph *make_graph(struct backend *backend, size_t channels)
+{
+    struct bittern_error err;
+    struct graph *graph = NULL;
+    size_t output;
+    const struct graph_options options = {
+        .batch = 1, .channels = channels, .height = 2, .width = 2, .seed = 1};
+    const struct conv_config config = {
+        .filters = 3, .bias = true, .method = method_defaults(METHOD_BWN)};
+    assert_ok(graph_create(backend, &options, &graph, &err), &err);
+    assert_ok(graph_add_fc(graph, "fc1", 0, &config, &output, &err), &err);
+    assert_ok(graph_seal(graph, &err), &err);
+    graph_finish_weights(graph);
+    return graph;
+}
+
+static void check_compiled_table(struct backend *backend, const struct input_encoding *encoding)
+{
+    struct bittern_error err;
+    struct bittern_model *model = NULL;
+    struct bittern_network *network = NULL;
+    int16_t integers[4 * 256];
+    struct graph *graph = make_graph(backend, encoding->channels);
+    assert_ok(deploy_export(graph, encoding, "table", NULL, &model, &err), &err);
+    assert_ok(bittern_model_finish(model, &err), &err);
+    assert_ok(bittern_network_compile(model, NULL, &network, &err), &err);
+    const struct bittern_input *input = bittern_network_input(network);
+    input_encoding_integers(encoding, integers);
+    assert_int_equal(input->shape.channels, encoding->channels);
+    assert_memory_equal(input->table, integers, encoding->channels * 256 * sizeof(int16_t));
+    bittern_network_free(network);
+    bittern_model_free(model);
+    graph_free(graph);
+}
+
+/* Would catch: training on another input than the compiled network gets. */
+static void compiled_networks_get_the_integers_of_training(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct backend *backend = NULL;
+    struct input_encoding encoding;
+    const struct backend_options options = {.threads = 1, .precision = BACKEND_PRECISION_F32};
+    assert_ok(backend_create(&options, &backend, &err), &err);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        input_encoding_set(&encoding, known[i].channels, known[i].mean, known[i].deviation, true);
+        check_compiled_table(backend, &encoding);
+        input_encoding_set(&encoding, known[i].channels, NULL, NULL, true);
+        check_compiled_table(backend, &encoding);
+    }
+    uint64_t seed = 18;
+    for (size_t run = 0; run < 20; run++) {
+        double mean[4];
+        double deviation[4];
+        for (size_t c = 0; c < 4; c++) {
+            mean[c] = random_unit(&seed);
+            deviation[c] = 0.5 * random_unit(&seed);
+        }
+        input_encoding_set(&encoding, 1 + run % 4, mean, deviation, true);
+        check_compiled_table(backend, &encoding);
+    }
+    backend_free(backend);
+}
+
+/* Would catch: a step that wastes the range. */
 static void step_is_the_smallest_that_covers_all_values(void **state)
 {
     (void)state;
@@ -152,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_are_those_of_the_exported_model_in_both_precisions),
+        cmocka_unit_test(compiled_networks_get_the_integers_of_training),
         cmocka_unit_test(step_is_the_smallest_that_covers_all_values),
         cmocka_unit_test(without_normalization_integers_are_the_pixels),
         cmocka_unit_test(float_input_has_mean_0_and_deviation_1),
