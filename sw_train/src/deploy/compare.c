@@ -185,9 +185,8 @@ static size_t best_of(const double *scores, size_t count)
     return best;
 }
 
-static void verify_image(struct verifier *v, size_t image)
+static void verify_image(const struct comparer *c, struct verifier *v, size_t image)
 {
-    const struct comparer *c = v->c;
     const uint8_t *pixels = c->images + image * c->image_size;
 
     if (v->status == BITTERN_OK) {
@@ -245,7 +244,7 @@ static bittern_status verify_all(struct comparer *c, size_t total)
         size_t count = total - done < c->threads ? total - done : c->threads;
 #pragma omp parallel for num_threads((int)c->threads) schedule(static, 1)
         for (size_t t = 0; t < count; t++) {
-            verify_image(&verifiers[t], done + t);
+            verify_image(c, &verifiers[t], done + t);
         }
         done += count;
         status = gather(c, verifiers);

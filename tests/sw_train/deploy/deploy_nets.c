@@ -134,7 +134,8 @@ static void estimate_statistics(const struct net *net, const struct bittern_data
 void net_build(const struct net_options *options, const struct bittern_dataset *dataset,
                struct net *net)
 {
-    const struct backend_options backend = {.threads = 2, .precision = BACKEND_PRECISION_F32};
+    /* One thread: on a busy machine two of them mostly wait for each other. */
+    const struct backend_options backend = {.threads = 1, .precision = BACKEND_PRECISION_F32};
     const struct graph_options shape = {
         .batch = options->batch ? options->batch : 8,
         .channels = bittern_dataset_channels(dataset),

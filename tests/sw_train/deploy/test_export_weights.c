@@ -78,19 +78,25 @@ static struct bittern_model *export_weights_of(const struct bittern_dataset *dat
     return model;
 }
 
-static bool file_holds(const struct bittern_model *model, const char *text)
+/* How often a text is in the file. */
+static size_t file_count(const struct bittern_model *model, const char *text)
 {
     size_t length = strlen(text);
     struct bittern_error err;
-    bool found = false;
+    size_t count = 0;
     void *bytes;
     size_t size;
     assert_ok(bittern_model_write_memory(model, &bytes, &size, &err), &err);
-    for (size_t i = 0; i + length <= size && !found; i++) {
-        found = memcmp((const char *)bytes + i, text, length) == 0;
+    for (size_t i = 0; i + length <= size; i++) {
+        count += memcmp((const char *)bytes + i, text, length) == 0;
     }
     free(bytes);
-    return found;
+    return count;
+}
+
+static bool file_holds(const struct bittern_model *model, const char *text)
+{
+    return file_count(model, text) > 0;
 }
 
 /* Exports, compiles, and compares weights and scores. What the file has in front of the weights is
@@ -105,6 +111,10 @@ static struct bittern_network *check_weights(const struct bittern_dataset *datas
 
     assert_int_equal(file_holds(model, "conv1.weight.quantized"), op != NULL);
     assert_int_equal(file_holds(model, "BipolarQuant"), op && strcmp(op, "BipolarQuant") == 0);
+    /* each quantizer's attributes with their values, as the file has them: -127..127, -1..1 */
+    size_t quantizers = op && strcmp(op, "Quant") == 0 ? 2 : 1;
+    assert_int_equal(file_count(model, "narrow\x18\x01"), quantizers);
+    assert_int_equal(file_count(model, "signed\x18\x01"), quantizers);
     assert_ok(bittern_model_finish(model, &err), &err);
     assert_ok(bittern_network_compile(model, NULL, &network, &err), &err);
     const struct bittern_layer *layer = bittern_network_layer(network, 0);
