@@ -2,9 +2,10 @@
 /*
  * What a run writes down: metrics.jsonl (one JSON object a line and epoch) and TensorBoard event
  * files (records with masked CRC32C around tensorflow.Event messages, written with protobuf-c from
- * our own statement of the needed fields).
+ * our own statement of the needed fields). docs/training-files.md lists what is in them.
  *
- * A resumed run cuts both back to the epoch it resumes from, so that no epoch stands there twice.
+ * Each epoch is on disk when metrics_add returns. A resumed run cuts both back to the epoch it
+ * resumes from, so that no epoch stands there twice and the half line of a crash is gone.
  */
 #ifndef BITTERN_TRAIN_METRICS_H
 #define BITTERN_TRAIN_METRICS_H
@@ -23,7 +24,8 @@ struct histogram {
     uint64_t count;
     double sum, sum_of_squares;
 };
-/* Range: +-largest |value|. */
+/* Range: +-largest finite |value|, or +-1 where all are 0. NaN is not counted, infinities are in
+ * the outer bins but not in the sums. */
 void histogram_make(struct histogram *histogram, const float *values, size_t count);
 
 struct layer_metrics {
@@ -44,12 +46,15 @@ struct epoch_metrics {
 };
 
 struct metrics;
-/* Creates the folder if needed. @param resume_epoch  keep the epochs up to it; 0: start anew */
+/* Creates the folder if needed. BITTERN_ERR_IO where another run has it open.
+ * @param resume_epoch  keep the epochs up to it; 0: start anew */
 bittern_status metrics_open(const char *folder, uint64_t resume_epoch, struct metrics **metrics,
                             struct bittern_error *err);
+/* A failure (a full disk) leaves the files as they were, or the line without its event. */
 bittern_status metrics_add(struct metrics *metrics, const struct epoch_metrics *epoch,
                            struct bittern_error *err);
-/* Any JSON text that should stand in metrics.jsonl, e.g. the final result. */
+/* Any JSON text that should stand in metrics.jsonl, e.g. the final result; put on one line. A
+ * member "epoch" of its own would make it an epoch's line. */
 bittern_status metrics_add_json(struct metrics *metrics, const char *json,
                                 struct bittern_error *err);
 void metrics_close(struct metrics *metrics);
