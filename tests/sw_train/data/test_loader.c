@@ -2,6 +2,7 @@
 /* The loader as a whole: which images come, in which order, and to whom. */
 #include "data/loader.h"
 
+#include "backend/backend_bf16.h"
 #include "base/rng.h"
 #include "data/made_dataset.h"
 #include "testing.h"
@@ -256,6 +257,34 @@ static void seek_gives_the_batches_of_a_run_through(void **state)
     free(other.data);
 }
 
+/* Would catch: a bf16 batch that is cut off instead of rounded, or that has float32's size. */
+static void bf16_batches_are_the_float_ones_rounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct backend_tensor tensor = make_tensor(6);
+    struct backend_tensor narrow = make_tensor(6);
+    struct loader_options options = default_options(fixture);
+    augment_all(&options);
+    narrow.type = BACKEND_BF16;
+    struct loader *loader = make_loader(&options, &tensor);
+    struct loader *narrow_loader = make_loader(&options, &narrow);
+    struct loader_batch batch;
+    loader_seek(loader, 1, 0);
+    loader_seek(narrow_loader, 1, 0);
+    while (loader_next(loader, &tensor, &batch)) {
+        assert_true(loader_next(narrow_loader, &narrow, &batch));
+        for (size_t i = 0; i < 6 * IMAGE_VALUES; i++) {
+            assert_int_equal(((const uint16_t *)narrow.data)[i],
+                             bf16_from_float(((const float *)tensor.data)[i]));
+        }
+    }
+    assert_false(loader_next(narrow_loader, &narrow, &batch));
+    loader_free(loader);
+    loader_free(narrow_loader);
+    free(tensor.data);
+    free(narrow.data);
+}
+
 #define LARGE_BATCH 150
 
 /* Would catch: a batch that the thread was still making for an older seek, given to the caller. */
@@ -443,6 +472,7 @@ int main(void)
         cmocka_unit_test(without_shuffle_the_part_comes_in_order),
         cmocka_unit_test(drop_last_leaves_out_the_partial_batch_alone),
         cmocka_unit_test(seek_gives_the_batches_of_a_run_through),
+        cmocka_unit_test(bf16_batches_are_the_float_ones_rounded),
         cmocka_unit_test(seek_throws_away_what_the_thread_is_making),
         cmocka_unit_test(ranks_together_see_what_one_process_sees),
         cmocka_unit_test(loader_can_be_freed_at_any_moment),
