@@ -228,14 +228,6 @@ void weights_after_update(struct weights *weights)
     if (method->class->after_update != NULL) {
         method->class->after_update(method, weights->latent);
     }
-    for (size_t p = 0; p < method->parameter_count; p++) {
-        struct method_parameter *extra = &method->parameters[p];
-        for (size_t i = 0; i < extra->count; i++) {
-            float value = extra->value[i];
-            value = value < (float)extra->minimum ? (float)extra->minimum : value;
-            extra->value[i] = value > (float)extra->maximum ? (float)extra->maximum : value;
-        }
-    }
     weights->stale = true;
 }
 

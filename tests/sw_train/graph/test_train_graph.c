@@ -119,14 +119,20 @@ static struct layer_info layer_named(struct graph *graph, const char *name)
     return info;
 }
 
-/* Scores of the last pass, to be freed. */
+/* To be freed. */
+static float *copy_floats(const float *values, size_t count)
+{
+    float *copy = malloc(count * sizeof(float));
+    if (copy == NULL || values == NULL) {
+        abort();
+    }
+    memcpy(copy, values, count * sizeof(float));
+    return copy;
+}
+
 static float *copy_scores(struct graph *graph)
 {
-    size_t bytes = graph_batch(graph) * graph_classes(graph) * sizeof(float);
-    float *scores = malloc(bytes);
-    assert_non_null(scores);
-    memcpy(scores, graph_output(graph), bytes);
-    return scores;
+    return copy_floats(graph_output(graph), graph_batch(graph) * graph_classes(graph));
 }
 
 static bool scores_equal(struct graph *graph, const float *scores)
@@ -409,6 +415,7 @@ static void parameters_say_what_they_are(void **state)
     assert_true(p->role == PARAMETER_WEIGHT && p->decays && p->rate_scale == 1);
     p = parameter_named(graph, "ttq.w_positive");
     assert_true(p->role == PARAMETER_METHOD && !p->decays && p->rate_scale == 0.5);
+    assert_true(p->value[0] > 0); /* the method was started on the initial weights */
     p = parameter_named(graph, "ttq.bias");
     assert_true(p->role == PARAMETER_BIAS && !p->decays && p->count == 5 && p->value[0] == 0);
     p = parameter_named(graph, "norm.scale");
@@ -496,9 +503,7 @@ static void final_weights_stay(void **state)
     assert_true(conv.finished);
     assert_int_equal(conv.result.depth, METHOD_DEPTH_TERNARY);
     size_t bytes = sizeof(float) * 16 * 9 * 2;
-    float *final = malloc(bytes);
-    assert_non_null(final);
-    memcpy(final, conv.quantized, bytes);
+    float *final = copy_floats(conv.quantized, (size_t)16 * 9 * 2);
     memset(parameter_named(graph, "conv1.weight")->value, 0, bytes);
     graph_weights_changed(graph);
     forward(graph, GRAPH_EVALUATE, 0);
@@ -672,7 +677,8 @@ static void a_blocked_graph_refuses_channels_that_do_not_divide(void **state)
     backend_free(backend);
 }
 
-/* Would catch: a graph that runs although a part of it leads nowhere or its end is no score. */
+/* Would catch: a graph that runs although a part of it leads nowhere or its end is no score, a
+ * backward pass on values that are not those of a training pass. */
 static void unfinished_graphs_are_not_sealed(void **state)
 {
     (void)state;
@@ -690,6 +696,13 @@ static void unfinished_graphs_are_not_sealed(void **state)
     assert_ok(graph_add_activation(graph, "unread", a, &relu, &t, &err), &err);
     assert_ok(graph_add_fc(graph, "fc", a, &conv, &t, &err), &err);
     expect_error(graph_seal(graph, &err), BITTERN_ERR_ARGUMENT, &err, "'unread'");
+    graph_free(graph);
+
+    graph = build(backend, METHOD_FULL, false, 3);
+    fill(graph, 100);
+    forward(graph, GRAPH_TRAIN, 1);
+    backward(graph, 0.5F);
+    assert_int_equal(graph_backward(graph, &err), BITTERN_ERR_ARGUMENT);
     graph_free(graph);
 
     graph = build(backend, METHOD_FULL, false, 3);
