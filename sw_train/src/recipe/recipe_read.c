@@ -281,11 +281,10 @@ static bittern_status parse_override(struct reading *reading, const char *text,
     if (override->index == SIZE_MAX) {
         return fail_unknown(&reading->keys, override->path, where, reading->err);
     }
-    for (const char *c = override->value; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == '\x7f') {
-            return bittern_error_set(reading->err, BITTERN_ERR_FORMAT,
-                                     "%s: a value has no control characters", where);
-        }
+    if (!yaml_value_is_plain(override->value, strlen(override->value))) {
+        return bittern_error_set(reading->err, BITTERN_ERR_FORMAT,
+                                 "--set %s: a value is UTF-8 without control characters",
+                                 override->path);
     }
     const struct recipe_key *key = &reading->keys.items[override->index];
     bool list = key->field->value.type == CYAML_SEQUENCE;

@@ -6,6 +6,7 @@
  */
 #include "recipe/yaml_entries.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -62,6 +63,45 @@ static bittern_status fail_syntax(const struct reader *reader)
                    parser->problem != NULL ? parser->problem : "syntax error",
                    parser->context != NULL ? " " : "",
                    parser->context != NULL ? parser->context : "");
+}
+
+/* Bytes of the UTF-8 character at `at`, and the character; 0 where there is none. */
+static size_t decode_utf8(const unsigned char *at, size_t size, uint32_t *character)
+{
+    static const uint32_t first_of_length[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = at[0] < 0x80             ? 1
+                    : (at[0] & 0xe0) == 0xc0 ? 2
+                    : (at[0] & 0xf0) == 0xe0 ? 3
+                    : (at[0] & 0xf8) == 0xf0 ? 4
+                                             : 0;
+    if (length == 0 || length > size) {
+        return 0;
+    }
+    uint32_t value = length == 1 ? at[0] : at[0] & (0xffU >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        value = value << 6 | (at[i] & 0x3f);
+    }
+    *character = value;
+    return value >= first_of_length[length] ? length : 0;
+}
+
+bool yaml_value_is_plain(const char *value, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        uint32_t c = 0;
+        size_t length = decode_utf8((const unsigned char *)value + i, size - i, &c);
+        bool control = c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+        bool no_character = (c >= 0xd800 && c < 0xe000) || c == 0xfeff || c == 0xfffe ||
+                            c == 0xffff || c > 0x10ffff;
+        if (length == 0 || control || no_character) {
+            return false;
+        }
+        i += length;
+    }
+    return true;
 }
 
 static char *copy_bytes(const char *bytes, size_t size)
@@ -170,10 +210,8 @@ static bittern_status on_scalar(struct reader *reader, const yaml_event_t *event
     if (event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL) {
         return fail_at(reader, line, "anchors (&) and tags (!) have no use in a recipe");
     }
-    for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)value[i] < ' ' || value[i] == '\x7f') {
-            return fail_at(reader, line, "a value stands in one line, without control characters");
-        }
+    if (!yaml_value_is_plain(value, size)) {
+        return fail_at(reader, line, "a value stands in one line, without control characters");
     }
     if (reader->depth == 0) {
         return fail_at(reader, line,

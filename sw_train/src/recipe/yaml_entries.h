@@ -33,4 +33,8 @@ bittern_status yaml_entries_parse(const char *text, size_t size, const char *nam
                                   struct yaml_entries *entries, struct bittern_error *err);
 void yaml_entries_clear(struct yaml_entries *entries);
 
+/* Whether a value is one line of UTF-8 without control characters: YAML keeps such a text as it is.
+ */
+bool yaml_value_is_plain(const char *value, size_t size);
+
 #endif

@@ -489,7 +489,34 @@ static void wrong_overrides_are_named(void **state)
     assert_bad_set("network.layers=32C5-XP", "at character 6");
     assert_bad_set("weights.gamma=1", "belongs to: sq");
     assert_bad_set("training.schedule.milestones=[3,2]", "each more than");
-    assert_bad_set("title=a\nb", "control characters");
+}
+
+/* Would catch: texts that YAML folds, drops or refuses on their way through a checkpoint. */
+static void texts_are_one_line_of_utf8(void **state)
+{
+    static const char *const bad[] = {
+        "a\nb",         "a\x7f", "\xc2\x85",     "\xe2\x80\xa8", "\xef\xbb\xbf",
+        "\xff",         "\xc3",  "\xc0\x80",     "\xed\xa0\x80", "\xf4\x90\x80\x80",
+        "\xef\xbf\xbf", "\x80",  "\xe2\x80(\xa8"};
+    static const char *const good[] = {"", "\xc3\xa9", "\xe2\x80\x9c", "\xf0\x9f\x90\xa6", " a "};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct recipe r;
+        struct bittern_error err;
+        char override[32];
+        const char *one = override;
+        (void)snprintf(override, sizeof override, "title=%s", bad[i]);
+        assert_int_equal(parse(BASE, false, &one, 1, &r, &err), BITTERN_ERR_FORMAT);
+        assert_non_null(strstr(err.message, "--set title: a value is UTF-8"));
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct recipe r;
+        char override[32];
+        (void)snprintf(override, sizeof override, "title=%s", good[i]);
+        set_ok(BASE, false, override, &r);
+        assert_string_equal(r.title, good[i]);
+    }
+    assert_bad("title: \"a\\Nb\"\n", "test.yaml:1: ", "control characters");
 }
 
 /* Would catch: files named after a recipe that leave their folder. */
@@ -552,6 +579,7 @@ int main(void)
         cmocka_unit_test(foreign_yaml_is_refused_with_its_line),
         cmocka_unit_test(huge_files_are_refused),
         cmocka_unit_test(wrong_overrides_are_named),
+        cmocka_unit_test(texts_are_one_line_of_utf8),
         cmocka_unit_test(output_names_come_from_the_file_or_the_key),
         cmocka_unit_test(damaged_recipes_are_errors_or_recipes),
     };
