@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts where: library, headers, CMake package, pkg-config file, command,
-# man page, bash completion.
+# What `cmake --install` puts where: library, headers, CMake package, pkg-config file, commands,
+# recipes, man page, bash completion.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS bittern EXPORT bitternTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS bittern_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET bittern_train_command)
+  install(TARGETS bittern_train_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/bittern
+          FILES_MATCHING PATTERN "*.yaml")
+endif()
 install(DIRECTORY host/include/bittern ${CMAKE_BINARY_DIR}/host/include/bittern
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 

@@ -17,6 +17,7 @@
 
 /* Each command gets argv from its own name on, so that getopt_long works as in main(). */
 int command_data(int argc, char **argv);
+int command_train(int argc, char **argv);
 int command_compile(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_inspect(int argc, char **argv);

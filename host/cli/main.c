@@ -13,6 +13,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"data", command_data, "data sets: list, fetch, make digits, show"},
+    {"train", command_train, "train a network by a recipe, and compile it"},
     {"compile", command_compile, "fold an ONNX model into a program"},
     {"run", command_run, "run images through a program on a device"},
     {"inspect", command_inspect, "show what is inside a model or program file"},

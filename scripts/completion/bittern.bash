@@ -32,7 +32,13 @@ _bittern() {
         --kernel) words="avx512 avx2 neon portable" ;;
         --input-range) words="0-255 0-1 minus1-1" ;;
         --split) words="train test" ;;
+        --precision) words="auto f32 bf16" ;;
+        --export) words="last best" ;;
         make) words="digits" ;;
+        train)
+            words="$("$program" train --list 2>/dev/null | awk '$1 ~ /[.]yaml$/ { sub(/[.]yaml$/, "", $1); print $1 }') $(compgen -f -- "$current")"
+            [ "${current#-}" = "$current" ] || words=$(_bittern_options "$program" train)
+            ;;
         *)
             case $current in
             -*)
