@@ -54,7 +54,7 @@ echo "Shell scripts ..."
 scripts=$(git ls-files 'scripts/*.sh' 'bench/*' '.ci/run' |
     while read -r file; do head -n 1 "$file" | grep -q '^#!.*sh' && echo "$file"; done)
 # shellcheck disable=SC2086
-shellcheck $scripts
+shellcheck -x $scripts
 
 echo "clang's warnings ..."
 mkdir -p build
