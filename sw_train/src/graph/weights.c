@@ -192,7 +192,8 @@ void weights_quantize(struct weights *weights, const struct layer *layer, enum g
     /* without a step: a pass that must not draw */
     method->class->forward(method, weights->latent, mode == GRAPH_TRAIN ? &now : NULL,
                            weights->quantized);
-    weights->stale = mode == GRAPH_TRAIN && method->config.stochastic;
+    /* evaluation may take other weights: no stochastic signs, SQ's decision, TTQ's ratio */
+    weights->stale = mode == GRAPH_TRAIN;
 }
 
 bittern_status weights_backward(struct weights *weights, const struct layer *layer,

@@ -9,22 +9,42 @@
 
 #include <math.h>
 
+/* Uniform in [0,1), in steps of 2^-24; two from each draw. n <= METHOD_BLOCK. */
+static void draw_block(struct rng *rng, size_t n, float uniform[METHOD_BLOCK])
+{
+    for (size_t i = 0; i < n; i += 2) {
+        uint64_t bits = rng_next(rng);
+        uniform[i] = (float)(bits >> 40) * 0x1p-24F;
+        uniform[i + 1] = (float)(bits >> 8 & 0xFFFFFF) * 0x1p-24F;
+    }
+}
+
+/* +1 with probability (w + 1) / 2. Above 1 always, below -1 never: no need to clip. */
+static void write_drawn(const float *restrict row, const float *restrict uniform, size_t n,
+                        float *restrict quantized)
+{
+    for (size_t i = 0; i < n; i++) {
+        quantized[i] = uniform[i] < (row[i] + 1.0F) / 2.0F ? 1.0F : -1.0F;
+    }
+}
+
 /* A stream of random numbers for each (seed, step, layer, filter), whatever thread draws it. */
 static void draw_signs(const struct method *method, const float *latent,
                        const struct method_step *step, float *quantized)
 {
+    size_t size = method->size;
     struct rng of_step = rng_start(step->seed, RNG_STOCHASTIC_SIGN, step->step);
     struct rng of_layer = rng_start(rng_next(&of_step), RNG_STOCHASTIC_SIGN, step->layer);
     uint64_t seed = rng_next(&of_layer);
 
-    METHOD_FOR_FILTERS(method, f)
-    {
-        const float *row = latent + f * method->size;
-        float *out = quantized + f * method->size;
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
+        float uniform[METHOD_BLOCK];
         struct rng rng = rng_start(seed, RNG_STOCHASTIC_SIGN, f);
-        for (size_t i = 0; i < method->size; i++) {
-            /* Above 1 always, below -1 never: no need to clip. */
-            out[i] = rng_unit(&rng) < ((double)row[i] + 1) / 2 ? 1.0F : -1.0F;
+        for (size_t i = 0; i < size; i += METHOD_BLOCK) {
+            size_t n = size - i < METHOD_BLOCK ? size - i : METHOD_BLOCK;
+            draw_block(&rng, n, uniform);
+            write_drawn(latent + f * size + i, uniform, n, quantized + f * size + i);
         }
     }
 }
@@ -36,8 +56,8 @@ static void binaryconnect_forward(struct method *method, const float *latent,
         draw_signs(method, latent, step, quantized);
         return;
     }
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         method_write_signs(latent + at, method->size, 1.0F, quantized + at);
     }
@@ -58,8 +78,8 @@ static void binaryconnect_backward(struct method *method, const float *latent,
                                    float *diff_latent)
 {
     (void)quantized;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         pass_inside(latent + at, diff_quantized + at, method->size, diff_latent + at);
     }
@@ -81,6 +101,6 @@ const struct method_class method_class_binaryconnect = {
     .start = method_start_plain,
     .forward = binaryconnect_forward,
     .backward = binaryconnect_backward,
-    .after_update = method_clip_latent,
+    .after_update = method_after_update,
     .finish = binaryconnect_finish,
 };

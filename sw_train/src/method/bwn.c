@@ -17,8 +17,8 @@ static void bwn_forward(struct method *method, const float *latent, const struct
                         float *quantized)
 {
     (void)step;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         const float *row = latent + f * method->size;
         float mu = fmaxf((float)mean_magnitude(method, row), METHOD_MINIMUM_SCALE);
         method_write_signs(row, method->size, mu, quantized + f * method->size);
@@ -38,8 +38,8 @@ static void bwn_backward(struct method *method, const float *latent, const float
 {
     (void)quantized;
     double outside = 1 / (double)method->size;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         double inside = outside + mean_magnitude(method, latent + at);
         scale_gradient(latent + at, diff_quantized + at, method->size, (float)inside,

@@ -24,8 +24,8 @@ static void int8_forward(struct method *method, const float *latent, const struc
                          float *quantized)
 {
     (void)step;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         float largest = method_largest_magnitude(latent + at, method->size);
         float unit = largest / 127.0F;

@@ -51,7 +51,8 @@ struct method_config {
                              deviation) */
     double lambda;        /* SQ, R1, R2: weight of the regularizer */
     double gamma;         /* SQ: weight of |cot beta| */
-    bool gamma_per_layer; /* SQ: the gamma term once a layer, not once a filter */
+    bool gamma_per_layer; /* SQ: the gamma term once a layer beside the mean of R, not once a
+                             filter within it */
     double delta;         /* SQ: binary where beta >= delta; 1.57 */
     unsigned power;       /* SQ, R1, R2: p, 1 or 2 */
     double extra_rate;    /* learning-rate factor of extra parameters (W_p, W_n, mu, beta); 1 */

@@ -89,8 +89,8 @@ void method_backward_straight(struct method *method, const float *latent, const 
 
 void method_copy_layer(const struct method *method, const float *from, float *to)
 {
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         memcpy(to + f * method->size, from + f * method->size, method->size * sizeof *to);
     }
 }
@@ -108,15 +108,20 @@ double method_sum_magnitudes(const float *restrict row, size_t n)
     return sum;
 }
 
+/* Magnitudes are in the order of their bits, and the largest of integers is vector code with every
+ * compiler. */
 float method_largest_magnitude(const float *restrict row, size_t n)
 {
-    float largest = 0;
-#pragma omp simd reduction(max : largest)
+    int32_t largest = 0;
     for (size_t i = 0; i < n; i++) {
-        float magnitude = fabsf(row[i]);
-        largest = magnitude > largest ? magnitude : largest;
+        int32_t bits;
+        memcpy(&bits, &row[i], sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
     }
-    return largest;
+    float magnitude;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    return magnitude;
 }
 
 double method_sum_signed(const float *restrict row, const float *restrict g, size_t n)
@@ -149,13 +154,13 @@ void method_write_ternary(const float *restrict row, size_t n, float threshold, 
 /* ---- Whole layers ------------------------------------------------------------------------------
  */
 
-void method_clip_latent(struct method *method, float *latent)
+static void clip_latent(const struct method *method, float *latent)
 {
     size_t size = method->size;
     for (size_t plane = 0; plane < method->class->latent_count; plane++) {
         float *weights = latent + plane * method->filters * size;
-        METHOD_FOR_FILTERS(method, f)
-        {
+        METHOD_PARALLEL(method)
+        for (size_t f = 0; f < method->filters; f++) {
             float *restrict row = weights + f * size;
             for (size_t i = 0; i < size; i++) {
                 float w = row[i] > 1.0F ? 1.0F : row[i];
@@ -178,10 +183,18 @@ void method_clip_parameters(struct method *method)
     }
 }
 
+void method_after_update(struct method *method, float *latent)
+{
+    if (method->class->clips_latent) {
+        clip_latent(method, latent);
+    }
+    method_clip_parameters(method);
+}
+
 void method_start_mu(struct method *method, const float *latent, float *mu)
 {
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         double sum = method_sum_magnitudes(latent + f * method->size, method->size);
         mu[f] = fmaxf((float)(sum / (double)method->size), METHOD_MINIMUM_SCALE);
     }

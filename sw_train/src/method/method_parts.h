@@ -9,12 +9,19 @@
 
 #include "method/method.h"
 
-/* Parallel over filters f of a method m, unless that costs more than it saves. */
+/* Before a loop over the filters of a method m: parallel, unless that costs more than it saves. */
 #define METHOD_PARALLEL_MINIMUM 32768
 #define METHOD_PRAGMA(text) _Pragma(#text)
-#define METHOD_FOR_FILTERS(m, f)                                                                              \
-    METHOD_PRAGMA(omp parallel for schedule(static) if ((m)->filters * (m)->size >= METHOD_PARALLEL_MINIMUM)) \
-    for (size_t f = 0; f < (m)->filters; f++)
+#define METHOD_PARALLEL(m)                                                                         \
+    METHOD_PRAGMA(omp parallel for schedule(static)                                                \
+                      if ((m)->filters * (m)->size >= METHOD_PARALLEL_MINIMUM))
+
+/* A function with constant arguments, to be compiled for each set of them. */
+#define METHOD_INLINE static inline __attribute__((always_inline))
+
+/* Weights that are worked on at once, an even number: their terms are added up in float before the
+ * sum goes on in double, since conversions cost more than the terms. */
+#define METHOD_BLOCK 256
 
 /* A binary filter has no zeros: its scale is never less than this, though all weights be 0. */
 #define METHOD_MINIMUM_SCALE 0x1p-60F
@@ -56,12 +63,13 @@ void method_write_ternary(const float *restrict row, size_t n, float threshold, 
 /* sign(0) = 0: a subgradient of |x|. */
 static inline float method_sign(float x)
 {
-    return (float)(x > 0.0F) - (float)(x < 0.0F);
+    return x > 0.0F ? 1.0F : x < 0.0F ? -1.0F : 0.0F;
 }
 
-void method_clip_latent(struct method *method, float *latent);
-/* To their minimum and maximum. */
+/* Extra parameters to their minimum and maximum. */
 void method_clip_parameters(struct method *method);
+/* `after_update`: that, and latent weights to [-1, 1] where the class says so. */
+void method_after_update(struct method *method, float *latent);
 
 /* mu[f] = mean |w| of filter f, but at least its minimum: where a trained mu starts. */
 void method_start_mu(struct method *method, const float *latent, float *mu);

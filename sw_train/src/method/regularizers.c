@@ -28,8 +28,8 @@ static void regularizer_start(struct method *method, const float *latent)
 static void quantize_layer(const struct method *method, const float *latent, float *quantized)
 {
     bool binary = method->class->kind == METHOD_R1;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         float mu = method->parameters[MU].value[f];
         if (binary) {
@@ -59,40 +59,48 @@ static void regularizer_backward(struct method *method, const float *latent, con
     }
 }
 
-/* R and its derivatives for one weight. */
-struct slope {
-    float value, by_weight, by_mu;
-};
-
-static inline struct slope regularize(float w, float mu, bool ternary, bool square)
+/* Adds scale * dR/dw to diff, R to sum, and dR/dmu to sum_by_mu. */
+METHOD_INLINE void add_block(const float *restrict row, size_t n, float mu, float scale,
+                             bool ternary, bool square, float *restrict diff, double *sum,
+                             double *sum_by_mu)
 {
     float fold = ternary ? mu / 2 : 0.0F;
-    float inner = fabsf(w) - fold;
-    float distance = fabsf(inner) - (mu - fold);
-    float outer = square ? 2 * distance : method_sign(distance);
-    float middle = ternary ? method_sign(inner) : 1.0F;
-    return (struct slope){
-        .value = square ? distance * distance : fabsf(distance),
-        .by_weight = outer * middle * method_sign(w),
-        .by_mu = ternary ? -outer * (middle + 1) / 2 : -outer,
-    };
-}
-
-/* Adds scale * dR/dw to diff; sums R and dR/dmu. Inlined for each pair of constants. */
-static inline void add_row(const float *restrict row, size_t n, float mu, float scale, bool ternary,
-                           bool square, float *restrict diff, double *sum, double *sum_by_mu)
-{
-    double total = 0;
-    double by_mu = 0;
+    float rest = mu - fold;
+    float total = 0;
+    float by_mu = 0;
 #pragma omp simd reduction(+ : total, by_mu)
     for (size_t i = 0; i < n; i++) {
-        struct slope r = regularize(row[i], mu, ternary, square);
-        total += (double)r.value;
-        by_mu += (double)r.by_mu;
-        diff[i] += scale * r.by_weight;
+        float inner = fabsf(row[i]) - fold;
+        float distance = fabsf(inner) - rest;
+        float outer = square ? 2 * distance : method_sign(distance);
+        float middle = ternary ? method_sign(inner) : 1.0F;
+        total += square ? distance * distance : fabsf(distance);
+        by_mu -= ternary ? outer * (middle + 1) / 2 : outer;
+        diff[i] += scale * (outer * middle * method_sign(row[i]));
     }
-    *sum = total;
-    *sum_by_mu = by_mu;
+    *sum += (double)total;
+    *sum_by_mu += (double)by_mu;
+}
+
+static void add_row(const float *row, size_t size, float mu, float scale,
+                    const struct method *method, float *diff, double *sum, double *by_mu)
+{
+    bool ternary = method->class->kind == METHOD_R2;
+    bool square = method->config.power == 2;
+
+    *sum = *by_mu = 0;
+    for (size_t i = 0; i < size; i += METHOD_BLOCK) {
+        size_t n = size - i < METHOD_BLOCK ? size - i : METHOD_BLOCK;
+        if (ternary && square) {
+            add_block(row + i, n, mu, scale, true, true, diff + i, sum, by_mu);
+        } else if (ternary) {
+            add_block(row + i, n, mu, scale, true, false, diff + i, sum, by_mu);
+        } else if (square) {
+            add_block(row + i, n, mu, scale, false, true, diff + i, sum, by_mu);
+        } else {
+            add_block(row + i, n, mu, scale, false, false, diff + i, sum, by_mu);
+        }
+    }
 }
 
 static double regularizer_add_loss(struct method *method, const float *latent, float *diff_latent)
@@ -101,32 +109,15 @@ static double regularizer_add_loss(struct method *method, const float *latent, f
     struct method_parameter *mu = &method->parameters[MU];
     double *sums = method->state;
     double scale = method->config.lambda / ((double)method->filters * (double)size);
-    bool ternary = method->class->kind == METHOD_R2;
-    bool square = method->config.power == 2;
 
-    METHOD_FOR_FILTERS(method, f)
-    {
-        const float *row = latent + f * size;
-        float *diff = diff_latent + f * size;
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         double by_mu;
-        if (ternary && square) {
-            add_row(row, size, mu->value[f], (float)scale, true, true, diff, &sums[f], &by_mu);
-        } else if (ternary) {
-            add_row(row, size, mu->value[f], (float)scale, true, false, diff, &sums[f], &by_mu);
-        } else if (square) {
-            add_row(row, size, mu->value[f], (float)scale, false, true, diff, &sums[f], &by_mu);
-        } else {
-            add_row(row, size, mu->value[f], (float)scale, false, false, diff, &sums[f], &by_mu);
-        }
+        add_row(latent + f * size, size, mu->value[f], (float)scale, method, diff_latent + f * size,
+                &sums[f], &by_mu);
         mu->gradient[f] += (float)(scale * by_mu);
     }
     return scale * method_total(method, 1, 0);
-}
-
-static void regularizer_after_update(struct method *method, float *latent)
-{
-    (void)latent;
-    method_clip_parameters(method);
 }
 
 static void regularizer_finish(struct method *method, const float *latent, float *quantized,
@@ -147,7 +138,7 @@ const struct method_class method_class_r1 = {
     .forward = regularizer_forward,
     .backward = regularizer_backward,
     .add_loss = regularizer_add_loss,
-    .after_update = regularizer_after_update,
+    .after_update = method_after_update,
     .finish = regularizer_finish,
 };
 
@@ -160,6 +151,6 @@ const struct method_class method_class_r2 = {
     .forward = regularizer_forward,
     .backward = regularizer_backward,
     .add_loss = regularizer_add_loss,
-    .after_update = regularizer_after_update,
+    .after_update = method_after_update,
     .finish = regularizer_finish,
 };

@@ -6,7 +6,10 @@
  *     R(w, mu, beta) = min(||w| + mu|^p, ||w| - mu|^p, tan(beta) |w|^p)
  *     loss += lambda / #W * sum over filters k of (sum_i R(w_i, mu_k, beta) + gamma |cot beta|)
  *
- * (equations 9 and 10) with mu trained a filter, beta in (pi/4, pi/2) a layer. Weights are
+ * (equations 9 and 10) with mu trained a filter, beta in (pi/4, pi/2) a layer. With gamma_per_layer
+ * the gamma term stands once a layer beside the mean of R: lambda * (mean R + gamma |cot beta|).
+ * beta starts at its upper end: a layer begins binary, before weights gather at 0 from where
+ * nothing would draw them away once beta is large. Weights are
  * quantized to {-mu, 0, mu} by the fixed threshold 0.2 times the deviation of the initial weights.
  * The layer is binary, sign(w) * mu, where beta >= delta; forward without a step gives it after
  * that decision. The gradient of the quantized weights passes to the latent ones as it is; that of
@@ -70,13 +73,13 @@ static double layer_deviation(const struct method *method, const float *latent)
     size_t size = method->size;
     double count = (double)method->filters * (double)size;
     double *sums = method->state;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         sums[f * COLUMNS] = sum_row(latent + f * size, size);
     }
     double mean = method_total(method, COLUMNS, 0) / count;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         sums[f * COLUMNS] = sum_deviations(latent + f * size, size, mean);
     }
     return sqrt(method_total(method, COLUMNS, 0) / count);
@@ -87,7 +90,7 @@ static void sq_start(struct method *method, const float *latent)
     method->buffers[THRESHOLD].value[0] =
         (float)(method->config.threshold * layer_deviation(method, latent));
     method_start_mu(method, latent, method->parameters[MU].value);
-    method->parameters[BETA].value[0] = (float)method->parameters[BETA].minimum;
+    method->parameters[BETA].value[0] = (float)method->parameters[BETA].maximum;
     method_clip_parameters(method);
 }
 
@@ -104,8 +107,8 @@ static void sq_forward(struct method *method, const float *latent, const struct 
 {
     bool binary = !step && is_binary(method);
     float threshold = method->buffers[THRESHOLD].value[0];
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         float mu = method->parameters[MU].value[f];
         if (binary) {
@@ -123,8 +126,9 @@ static double sum_ternary(const float *restrict row, const float *restrict g, si
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < n; i++) {
-        float ternary = (float)(row[i] > threshold) - (float)(row[i] < -threshold);
-        sum += (double)(g[i] * ternary);
+        float gradient = g[i];
+        float up = row[i] > threshold ? gradient : 0.0F;
+        sum += (double)(row[i] < -threshold ? -gradient : up);
     }
     return sum;
 }
@@ -136,8 +140,8 @@ static void sq_backward(struct method *method, const float *latent, const float 
     float *diff_mu = method->parameters[MU].gradient;
 
     method_backward_straight(method, latent, quantized, diff_quantized, diff_latent);
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         diff_mu[f] = (float)sum_ternary(latent + at, diff_quantized + at, method->size, threshold);
     }
@@ -147,52 +151,56 @@ static void sq_backward(struct method *method, const float *latent, const float 
 /* ---- Regularizer -------------------------------------------------------------------------------
  */
 
-/* R and its derivatives for one weight; the one by tan(beta). */
-struct slope {
-    float value, by_weight, by_mu, by_tangent;
-};
-
-static inline struct slope regularize(float w, float mu, float tangent, bool square)
-{
-    float magnitude = fabsf(w);
-    float plus = magnitude + mu;
-    float minus = magnitude - mu;
-    bool nearer_minus = fabsf(minus) <= fabsf(plus);
-    float distance = nearer_minus ? minus : plus;
-    float level = square ? distance * distance : fabsf(distance);
-    float power = square ? magnitude * magnitude : magnitude;
-    bool zero = tangent * power < level;
-    float slope_level = square ? 2 * distance : method_sign(distance);
-    float slope_zero = tangent * (square ? 2 * magnitude : 1.0F);
-    float slope_mu = nearer_minus ? -slope_level : slope_level;
-    return (struct slope){
-        .value = zero ? tangent * power : level,
-        .by_weight = (zero ? slope_zero : slope_level) * method_sign(w),
-        .by_mu = zero ? 0.0F : slope_mu,
-        .by_tangent = zero ? power : 0.0F,
-    };
-}
-
+/* Of a filter: R, dR/dmu, dR/dtan(beta). */
 struct sums {
     double value, by_mu, by_tangent;
 };
 
-/* Adds scale * dR/dw to diff. Inlined for p = 1 and p = 2. */
-static inline struct sums add_row(const float *restrict row, size_t n, float mu, float tangent,
-                                  float scale, bool square, float *restrict diff)
+/* Adds scale * dR/dw to diff, and what it sums to sums. */
+METHOD_INLINE void add_block(const float *restrict row, size_t n, float mu, float tangent,
+                             float scale, bool square, float *restrict diff, struct sums *sums)
 {
-    double value = 0;
-    double by_mu = 0;
-    double by_tangent = 0;
+    float value = 0;
+    float by_mu = 0;
+    float by_tangent = 0;
 #pragma omp simd reduction(+ : value, by_mu, by_tangent)
     for (size_t i = 0; i < n; i++) {
-        struct slope r = regularize(row[i], mu, tangent, square);
-        value += (double)r.value;
-        by_mu += (double)r.by_mu;
-        by_tangent += (double)r.by_tangent;
-        diff[i] += scale * r.by_weight;
+        float magnitude = fabsf(row[i]);
+        /* the nearer of the levels mu and -mu: distance and its derivative by mu */
+        float minus = magnitude - mu;
+        float plus = magnitude + mu;
+        float distance = fabsf(minus) <= fabsf(plus) ? minus : plus;
+        float side = fabsf(minus) <= fabsf(plus) ? -1.0F : 1.0F;
+        float level = square ? distance * distance : fabsf(distance);
+        float slope_level = square ? 2 * distance : method_sign(distance);
+        /* the level 0 */
+        float power = square ? magnitude * magnitude : magnitude;
+        float zero = tangent * power;
+        float slope_zero = square ? tangent * (2 * magnitude) : tangent;
+
+        value += zero < level ? zero : level;
+        by_mu += zero < level ? 0.0F : side * slope_level;
+        by_tangent += zero < level ? power : 0.0F;
+        diff[i] += scale * ((zero < level ? slope_zero : slope_level) * method_sign(row[i]));
     }
-    return (struct sums){value, by_mu, by_tangent};
+    sums->value += (double)value;
+    sums->by_mu += (double)by_mu;
+    sums->by_tangent += (double)by_tangent;
+}
+
+static struct sums add_row(const float *row, size_t size, float mu, float tangent, float scale,
+                           bool square, float *diff)
+{
+    struct sums sums = {0, 0, 0};
+    for (size_t i = 0; i < size; i += METHOD_BLOCK) {
+        size_t n = size - i < METHOD_BLOCK ? size - i : METHOD_BLOCK;
+        if (square) {
+            add_block(row + i, n, mu, tangent, scale, true, diff + i, &sums);
+        } else {
+            add_block(row + i, n, mu, tangent, scale, false, diff + i, &sums);
+        }
+    }
+    return sums;
 }
 
 static double sq_add_loss(struct method *method, const float *latent, float *diff_latent)
@@ -206,30 +214,22 @@ static double sq_add_loss(struct method *method, const float *latent, float *dif
     double gamma = method->config.gamma;
     bool square = method->config.power == 2;
 
-    METHOD_FOR_FILTERS(method, f)
-    {
-        const float *row = latent + f * size;
-        float *diff = diff_latent + f * size;
-        struct sums s =
-            square ? add_row(row, size, mu->value[f], (float)tangent, (float)scale, true, diff)
-                   : add_row(row, size, mu->value[f], (float)tangent, (float)scale, false, diff);
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
+        struct sums s = add_row(latent + f * size, size, mu->value[f], (float)tangent, (float)scale,
+                                square, diff_latent + f * size);
         mu->gradient[f] += (float)(scale * s.by_mu);
         columns[f * COLUMNS + LOSS] = s.value;
         columns[f * COLUMNS + BY_BETA] = s.by_tangent;
     }
     /* d tan = 1 + tan^2, d cot = -(1 + cot^2); cot > 0 on the interval. */
-    double times = method->config.gamma_per_layer ? 1 : (double)method->filters;
+    /* the gamma term is divided by #W with the rest, or stands beside the mean */
+    double times = (double)method->filters * (method->config.gamma_per_layer ? (double)size : 1);
     double value = method_total(method, COLUMNS, LOSS) + times * gamma / tangent;
     double by_beta = method_total(method, COLUMNS, BY_BETA) * (1 + tangent * tangent) -
                      times * gamma * (1 + 1 / (tangent * tangent));
     beta->gradient[0] += (float)(scale * by_beta);
     return scale * value;
-}
-
-static void sq_after_update(struct method *method, float *latent)
-{
-    (void)latent;
-    method_clip_parameters(method);
 }
 
 static void sq_finish(struct method *method, const float *latent, float *quantized,
@@ -249,6 +249,6 @@ const struct method_class method_class_sq = {
     .forward = sq_forward,
     .backward = sq_backward,
     .add_loss = sq_add_loss,
-    .after_update = sq_after_update,
+    .after_update = method_after_update,
     .finish = sq_finish,
 };

@@ -30,8 +30,8 @@ static void sttn_forward(struct method *method, const float *latent, const struc
     const float *second = latent + method->filters * size;
 
     (void)step;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * size;
         double sum =
             method_sum_magnitudes(latent + at, size) + method_sum_magnitudes(second + at, size);
@@ -57,8 +57,8 @@ static void sttn_backward(struct method *method, const float *latent, const floa
     for (size_t plane = 0; plane < 2; plane++) {
         const float *weights = latent + plane * method->filters * size;
         float *diff = diff_latent + plane * method->filters * size;
-        METHOD_FOR_FILTERS(method, f)
-        {
+        METHOD_PARALLEL(method)
+        for (size_t f = 0; f < method->filters; f++) {
             size_t at = f * size;
             double sum = method_sum_signed(weights + at, diff_quantized + at, size);
             add_signed(weights + at, diff_quantized + at, size, (float)(sum / (double)size),
@@ -83,6 +83,6 @@ const struct method_class method_class_sttn = {
     .start = method_start_plain,
     .forward = sttn_forward,
     .backward = sttn_backward,
-    .after_update = method_clip_latent,
+    .after_update = method_after_update,
     .finish = sttn_finish,
 };

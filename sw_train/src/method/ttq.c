@@ -16,8 +16,8 @@
 #define MINIMUM_LEVEL 1e-6
 #define MAXIMUM_STEPS 7
 
-enum { POSITIVE, NEGATIVE };                                                  /* parameters */
-enum { POSITIVE_SUM, NEGATIVE_SUM, POSITIVE_COUNT, NEGATIVE_COUNT, COLUMNS }; /* sums */
+enum { POSITIVE, NEGATIVE };                  /* parameters */
+enum { POSITIVE_SUM, NEGATIVE_SUM, COLUMNS }; /* sums */
 
 static bittern_status ttq_create(struct method *method, struct bittern_error *err)
 {
@@ -32,8 +32,8 @@ static bittern_status ttq_create(struct method *method, struct bittern_error *er
 static float find_threshold(const struct method *method, const float *latent)
 {
     double *sums = method->state;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         sums[f * COLUMNS] =
             (double)method_largest_magnitude(latent + f * method->size, method->size);
     }
@@ -44,47 +44,51 @@ static float find_threshold(const struct method *method, const float *latent)
     return (float)(method->config.threshold * largest);
 }
 
-/* Sums of values, and counts, of what lies above the threshold and below its negative. */
+/* Sums of values where the weight is above the threshold, and below its negative. */
 static void sum_sides(const float *restrict row, const float *restrict values, size_t n,
                       float threshold, double *sums)
 {
     double up = 0;
     double down = 0;
-    double ups = 0;
-    double downs = 0;
-#pragma omp simd reduction(+ : up, down, ups, downs)
+#pragma omp simd reduction(+ : up, down)
     for (size_t i = 0; i < n; i++) {
         float value = values[i];
         up += (double)(row[i] > threshold ? value : 0.0F);
         down += (double)(row[i] < -threshold ? value : 0.0F);
-        ups += (double)(row[i] > threshold ? 1.0F : 0.0F);
-        downs += (double)(row[i] < -threshold ? 1.0F : 0.0F);
     }
     sums[POSITIVE_SUM] = up;
     sums[NEGATIVE_SUM] = down;
-    sums[POSITIVE_COUNT] = ups;
-    sums[NEGATIVE_COUNT] = downs;
 }
 
 static void sum_layer(const struct method *method, const float *latent, const float *values,
-                      float threshold)
+                      float threshold, double *up, double *down)
 {
     double *sums = method->state;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         sum_sides(latent + at, values + at, method->size, threshold, sums + f * COLUMNS);
     }
+    *up = method_total(method, COLUMNS, POSITIVE_SUM);
+    *down = method_total(method, COLUMNS, NEGATIVE_SUM);
 }
 
 /* Mean magnitude of each side; a side without weights starts as the other one. */
 static void ttq_start(struct method *method, const float *latent)
 {
-    sum_layer(method, latent, latent, find_threshold(method, latent));
-    double ups = method_total(method, COLUMNS, POSITIVE_COUNT);
-    double downs = method_total(method, COLUMNS, NEGATIVE_COUNT);
-    double up = ups > 0 ? method_total(method, COLUMNS, POSITIVE_SUM) / ups : 0;
-    double down = downs > 0 ? -method_total(method, COLUMNS, NEGATIVE_SUM) / downs : 0;
+    float threshold = find_threshold(method, latent);
+    size_t ups = 0;
+    size_t downs = 0;
+    double up;
+    double down;
+
+    for (size_t i = 0; i < method->filters * method->size; i++) {
+        ups += latent[i] > threshold;
+        downs += latent[i] < -threshold;
+    }
+    sum_layer(method, latent, latent, threshold, &up, &down);
+    up = ups > 0 ? up / (double)ups : 0;
+    down = downs > 0 ? -down / (double)downs : 0;
     method->parameters[POSITIVE].value[0] = (float)(up > 0 ? up : down);
     method->parameters[NEGATIVE].value[0] = (float)(down > 0 ? down : up);
     method_clip_parameters(method);
@@ -118,8 +122,8 @@ static void ttq_forward(struct method *method, const float *latent, const struct
             round_ratio(negative, &positive);
         }
     }
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         method_write_ternary(latent + at, method->size, threshold, positive, negative,
                              quantized + at);
@@ -144,21 +148,18 @@ static void ttq_backward(struct method *method, const float *latent, const float
     float positive = method->parameters[POSITIVE].value[0];
     float negative = method->parameters[NEGATIVE].value[0];
 
-    sum_layer(method, latent, diff_quantized, threshold);
-    method->parameters[POSITIVE].gradient[0] = (float)method_total(method, COLUMNS, POSITIVE_SUM);
-    method->parameters[NEGATIVE].gradient[0] = -(float)method_total(method, COLUMNS, NEGATIVE_SUM);
-    METHOD_FOR_FILTERS(method, f)
-    {
+    double up;
+    double down;
+
+    sum_layer(method, latent, diff_quantized, threshold, &up, &down);
+    method->parameters[POSITIVE].gradient[0] = (float)up;
+    method->parameters[NEGATIVE].gradient[0] = (float)-down;
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
         scale_gradient(latent + at, diff_quantized + at, method->size, threshold, positive,
                        negative, diff_latent + at);
     }
-}
-
-static void ttq_after_update(struct method *method, float *latent)
-{
-    (void)latent;
-    method_clip_parameters(method);
 }
 
 static void ttq_finish(struct method *method, const float *latent, float *quantized,
@@ -176,6 +177,6 @@ const struct method_class method_class_ttq = {
     .start = ttq_start,
     .forward = ttq_forward,
     .backward = ttq_backward,
-    .after_update = ttq_after_update,
+    .after_update = method_after_update,
     .finish = ttq_finish,
 };

@@ -40,8 +40,8 @@ static float mean_above(double sum, double count)
 static void forward_filters(struct method *method, const float *latent, float *quantized)
 {
     size_t size = method->size;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         const float *row = latent + f * size;
         double sums[COLUMNS];
         double mean = method_sum_magnitudes(row, size) / (double)size;
@@ -56,20 +56,20 @@ static void forward_layer(struct method *method, const float *latent, float *qua
 {
     size_t size = method->size;
     double *sums = method->state;
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         sums[f * COLUMNS + SUM] = method_sum_magnitudes(latent + f * size, size);
     }
     double mean =
         method_total(method, COLUMNS, SUM) / ((double)method->filters * (double)method->size);
     float threshold = (float)(method->config.threshold * mean);
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         sum_above(latent + f * size, size, threshold, sums + f * COLUMNS);
     }
     float mu = mean_above(method_total(method, COLUMNS, SUM), method_total(method, COLUMNS, COUNT));
-    METHOD_FOR_FILTERS(method, f)
-    {
+    METHOD_PARALLEL(method)
+    for (size_t f = 0; f < method->filters; f++) {
         method_write_ternary(latent + f * size, size, threshold, mu, mu, quantized + f * size);
     }
 }

@@ -234,6 +234,9 @@ static void final_weights_have_the_levels_of_their_depth(void **state)
     for (int kind = METHOD_BINARYCONNECT; kind < METHOD_KIND_COUNT; kind++) {
         struct method_config config = method_defaults((enum method_kind)kind);
         struct layer *layer = layer_make(&config, 8, 200, 0.2, 33);
+        if (kind == METHOD_SQ) {
+            layer_parameter(layer, "beta")->value[0] = 1;
+        }
         struct method_result result = layer_finish(layer);
         bool binary = kind == METHOD_BINARYCONNECT || kind == METHOD_BWN || kind == METHOD_R1;
         assert_int_equal(result.depth, binary ? METHOD_DEPTH_BINARY : METHOD_DEPTH_TERNARY);
