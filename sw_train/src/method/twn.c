@@ -17,19 +17,32 @@ static bittern_status twn_create(struct method *method, struct bittern_error *er
     return method_add_sums(method, COLUMNS, err);
 }
 
-/* Of the magnitudes above threshold: sums[SUM] and sums[COUNT]. */
+/* Of the magnitudes above threshold: sums[SUM] and sums[COUNT]. A run at a time is selected in
+ * float, then added up in double: in one loop the compiler branches on each weight, and 1.6 million
+ * of them take 9.5 ms instead of 0.64. */
 static void sum_above(const float *restrict row, size_t n, float threshold, double *sums)
 {
+    enum { RUN = 1024 };
+    float above[RUN];
     double sum = 0;
-    double count = 0;
-#pragma omp simd reduction(+ : sum, count)
-    for (size_t i = 0; i < n; i++) {
-        float magnitude = fabsf(row[i]);
-        sum += (double)(magnitude > threshold ? magnitude : 0.0F);
-        count += (double)(magnitude > threshold ? 1.0F : 0.0F);
+    size_t count = 0;
+    for (size_t start = 0; start < n; start += RUN) {
+        size_t length = n - start < RUN ? n - start : RUN;
+        int32_t some = 0;
+        for (size_t i = 0; i < length; i++) {
+            float magnitude = fabsf(row[start + i]);
+            int32_t is_above = magnitude > threshold;
+            some += is_above;
+            above[i] = is_above ? magnitude : 0.0F;
+        }
+        count += (size_t)some;
+#pragma omp simd reduction(+ : sum)
+        for (size_t i = 0; i < length; i++) {
+            sum += (double)above[i];
+        }
     }
     sums[SUM] = sum;
-    sums[COUNT] = count;
+    sums[COUNT] = (double)count;
 }
 
 static float mean_above(double sum, double count)
