@@ -6,9 +6,10 @@
  * loss, backward, optimizer. In `compare` each step is followed by one run of every primitive of
  * the network alone, so that what else the machine does meets both; medians are compared.
  *
- * Usage: train_speed compare RECIPE ROUNDS        exit 1 where a step takes more than 1.15 times
- *                                                 its primitives, or waits for data
- *        train_speed step RECIPE STEPS [KEY=VALUE...]   print milliseconds a step, median
+ * Usage: train_speed compare RECIPE ROUNDS THREADS
+ *            exit 1 where a step takes more than 1.15 times its primitives, or waits for data
+ *        train_speed step RECIPE STEPS THREADS [KEY=VALUE...]
+ *            print "MILLISECONDS TYPE" of a step, the median of those after the first
  */
 #include "train_primitives.h"
 
@@ -22,7 +23,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_ROUNDS = 1000, WARM_UP = 2 };
+enum { MAX_ROUNDS = 1000, WARM_UP = 1 };
 #define MOST_OVERHEAD 1.15
 #define MOST_WAIT 0.01 /* of a step: the copy into the graph's input is more */
 
@@ -96,11 +97,21 @@ static bittern_status open_loader(struct run *run, struct bittern_error *err)
     return status;
 }
 
-static bittern_status run_open(struct run *run, const char *path, const char *const *overrides,
-                               size_t override_count, struct bittern_error *err)
+/* What the command line asks for. */
+struct request {
+    const char *recipe;
+    size_t rounds, threads;
+    const char *const *overrides;
+    size_t override_count;
+};
+
+static bittern_status run_open(struct run *run, const struct request *request,
+                               struct bittern_error *err)
 {
-    const struct backend_options options = {.threads = 0, .precision = BACKEND_PRECISION_AUTO};
-    bittern_status status = recipe_read(path, false, overrides, override_count, &run->recipe, err);
+    const struct backend_options options = {.threads = request->threads,
+                                            .precision = BACKEND_PRECISION_AUTO};
+    bittern_status status = recipe_read(request->recipe, false, request->overrides,
+                                        request->override_count, &run->recipe, err);
 
     if (status == BITTERN_OK) {
         status = open_data(run, err);
@@ -224,7 +235,7 @@ static bool report(const struct run *run, const struct train_primitives *primiti
     return overhead_met && wait_met;
 }
 
-static bittern_status compare(const char *path, size_t rounds, bool *met, struct bittern_error *err)
+static bittern_status compare(const struct request *request, bool *met, struct bittern_error *err)
 {
     struct run *run = calloc(1, sizeof *run);
     struct times *times = calloc(1, sizeof *times);
@@ -235,18 +246,18 @@ static bittern_status compare(const char *path, size_t rounds, bool *met, struct
         status = bittern_error_set(err, BITTERN_ERR_MEMORY, "out of memory");
         goto cleanup;
     }
-    status = run_open(run, path, NULL, 0, err);
+    status = run_open(run, request, err);
     if (status == BITTERN_OK) {
         printf("%s, batch %zu, %s; medians of %zu rounds\n", run->recipe.title,
-               graph_batch(run->graph), backend_description(run->backend), rounds);
+               graph_batch(run->graph), backend_description(run->backend), request->rounds);
         (void)fflush(stdout);
         status = train_primitives_create(run->backend, run->graph, &primitives, err);
     }
     if (status == BITTERN_OK) {
-        status = measure(run, primitives, rounds, times, err);
+        status = measure(run, primitives, request->rounds, times, err);
     }
     if (status == BITTERN_OK) {
-        *met = report(run, primitives, rounds, times);
+        *met = report(run, primitives, request->rounds, times);
     }
 
 cleanup:
@@ -261,8 +272,7 @@ cleanup:
 
 /* ---- Steps alone ----------------------------------------------------------------------------- */
 
-static bittern_status time_steps(const char *path, size_t steps, const char *const *overrides,
-                                 size_t override_count, struct bittern_error *err)
+static bittern_status time_steps(const struct request *request, struct bittern_error *err)
 {
     static double seconds[MAX_ROUNDS];
     struct run *run = calloc(1, sizeof *run);
@@ -271,14 +281,14 @@ static bittern_status time_steps(const char *path, size_t steps, const char *con
     if (!run) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "out of memory");
     }
-    status = run_open(run, path, overrides, override_count, err);
-    for (size_t i = 0; status == BITTERN_OK && i < steps + WARM_UP; ++i) {
+    status = run_open(run, request, err);
+    for (size_t i = 0; status == BITTERN_OK && i < request->rounds + WARM_UP; ++i) {
         double start = now();
         status = train_step(run, err);
         seconds[i < WARM_UP ? 0 : i - WARM_UP] = now() - start;
     }
     if (status == BITTERN_OK) {
-        printf("%.4f %s\n", 1e3 * median(seconds, steps),
+        printf("%.4f %s\n", 1e3 * median(seconds, request->rounds),
                backend_activation_type(run->backend) == BACKEND_BF16 ? "bf16" : "f32");
     }
     run_close(run);
@@ -289,24 +299,23 @@ static bittern_status time_steps(const char *path, size_t steps, const char *con
 int main(int argc, char **argv)
 {
     struct bittern_error err;
-    bittern_status status;
     bool met = true;
-    long rounds = argc >= 4 ? strtol(argv[3], NULL, 10) : 0;
+    bool steps = argc >= 5 && strcmp(argv[1], "step") == 0;
+    long rounds = argc >= 5 ? strtol(argv[3], NULL, 10) : 0;
+    long threads = argc >= 5 ? strtol(argv[4], NULL, 10) : 0;
 
-    if (rounds < 1 || rounds > MAX_ROUNDS ||
-        (strcmp(argv[1], "compare") != 0 && strcmp(argv[1], "step") != 0)) {
+    if (rounds < 1 || rounds > MAX_ROUNDS || threads < 1 ||
+        (!steps && (argc != 5 || strcmp(argv[1], "compare") != 0))) {
         (void)fprintf(stderr,
-                      "usage: train_speed compare RECIPE ROUNDS\n"
-                      "       train_speed step RECIPE STEPS [KEY=VALUE...]   (1..%d)\n",
+                      "usage: train_speed compare RECIPE ROUNDS THREADS\n"
+                      "       train_speed step RECIPE STEPS THREADS [KEY=VALUE...]\n"
+                      "(1..%d rounds or steps)\n",
                       MAX_ROUNDS);
         return 2;
     }
-    if (strcmp(argv[1], "compare") == 0) {
-        status = compare(argv[2], (size_t)rounds, &met, &err);
-    } else {
-        status = time_steps(argv[2], (size_t)rounds, (const char *const *)(argv + 4),
-                            (size_t)argc - 4, &err);
-    }
+    const struct request request = {argv[2], (size_t)rounds, (size_t)threads,
+                                    (const char *const *)(argv + 5), (size_t)argc - 5};
+    bittern_status status = steps ? time_steps(&request, &err) : compare(&request, &met, &err);
     if (status != BITTERN_OK) {
         (void)fprintf(stderr, "train_speed: %s\n", err.message);
         return 2;

@@ -6,12 +6,13 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--lint] [--fuzz] [--check | --list]
+Usage: scripts/install-deps.sh [--lint] [--fuzz] [--bench] [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
   --lint    also what scripts/lint.sh needs
   --fuzz    also what scripts/fuzz.sh needs
+  --bench   also what bench/train-speed compares with
   --check   install nothing: print what is missing; exit 1 if anything is
   --list    install nothing: print every package and what it is for
 
@@ -54,6 +55,8 @@ lint  libomp-14-dev            OpenMP for that compiler
 lint  shellcheck               shell scripts
 fuzz  clang-14                 libFuzzer's compiler
 fuzz  libclang-rt-14-dev       libFuzzer itself, and its sanitizers
+bench python3-torch            PyTorch: bench/train-speed compares with it
+bench libopenblas0-openmp      fast products of matrices in PyTorch
 EOF
 }
 
@@ -63,6 +66,7 @@ for argument in "$@"; do
     case $argument in
     --lint) groups="$groups lint" ;;
     --fuzz) groups="$groups fuzz" ;;
+    --bench) groups="$groups bench" ;;
     --check) action=check ;;
     --list) action=list ;;
     -h | --help)
