@@ -29,13 +29,6 @@ struct conv_descs {
     dnnl_dims_t strides, padding;
 };
 
-static bool fits(size_t in, size_t kernel, size_t stride, size_t pad, size_t out)
-{
-    const size_t limit = (size_t)1 << 30; /* far beyond any image, and no sum overflows */
-    return in < limit && kernel > 0 && kernel < limit && stride > 0 && stride < limit &&
-           pad < kernel && in + 2 * pad >= kernel && (in + 2 * pad - kernel) / stride + 1 == out;
-}
-
 static bool same_sizes(const struct backend_tensor *tensor, size_t n, size_t c, size_t h, size_t w)
 {
     return tensor->n == n && tensor->c == c && tensor->h == h && tensor->w == w;
@@ -45,8 +38,8 @@ static bittern_status check_shape(const struct backend_conv *conv, struct bitter
 {
     const struct backend_conv_shape *s = &conv->shape;
 
-    if (!fits(s->in_h, s->kernel_h, s->stride_h, s->pad_h, s->out_h) ||
-        !fits(s->in_w, s->kernel_w, s->stride_w, s->pad_w, s->out_w) ||
+    if (!onednn_window_fits(s->in_h, s->kernel_h, s->stride_h, s->pad_h, s->out_h) ||
+        !onednn_window_fits(s->in_w, s->kernel_w, s->stride_w, s->pad_w, s->out_w) ||
         !same_sizes(&conv->src, s->n, s->in_channels, s->in_h, s->in_w) ||
         !same_sizes(&conv->dst, s->n, s->out_channels, s->out_h, s->out_w)) {
         return bittern_error_set(err, BITTERN_ERR_ARGUMENT,

@@ -20,13 +20,6 @@ struct pool_descs {
     dnnl_alg_kind_t algorithm;
 };
 
-static bool fits(size_t in, size_t kernel, size_t stride, size_t pad, size_t out)
-{
-    const size_t limit = (size_t)1 << 30; /* far beyond any image, and no sum overflows */
-    return in < limit && kernel > 0 && kernel < limit && stride > 0 && stride < limit &&
-           pad < kernel && in + 2 * pad >= kernel && (in + 2 * pad - kernel) / stride + 1 == out;
-}
-
 static bittern_status check_shape(const struct backend_pool *pool, struct bittern_error *err)
 {
     const struct backend_pool_shape *s = &pool->shape;
@@ -35,8 +28,8 @@ static bittern_status check_shape(const struct backend_pool *pool, struct bitter
 
     if (src->n != dst->n || src->c != dst->c || src->type != dst->type ||
         src->layout != dst->layout || src->layout == BACKEND_PLANAR ||
-        !fits(src->h, s->kernel_h, s->stride_h, s->pad_h, dst->h) ||
-        !fits(src->w, s->kernel_w, s->stride_w, s->pad_w, dst->w)) {
+        !onednn_window_fits(src->h, s->kernel_h, s->stride_h, s->pad_h, dst->h) ||
+        !onednn_window_fits(src->w, s->kernel_w, s->stride_w, s->pad_w, dst->w)) {
         return bittern_error_set(err, BITTERN_ERR_ARGUMENT,
                                  "%s: kernel, stride and padding do not give this output, or the "
                                  "tensors differ in channels, type or layout, or are planar",

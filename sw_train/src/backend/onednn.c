@@ -116,6 +116,13 @@ bittern_status onednn_tensor_desc(const struct backend *backend,
                                 : status;
 }
 
+bool onednn_window_fits(size_t in, size_t kernel, size_t stride, size_t pad, size_t out)
+{
+    const size_t limit = (size_t)1 << 30; /* far beyond any image, and no sum overflows */
+    return in < limit && kernel > 0 && kernel < limit && stride > 0 && stride < limit &&
+           pad < kernel && in + 2 * pad >= kernel && (in + 2 * pad - kernel) / stride + 1 == out;
+}
+
 bittern_status onednn_check_tensor(const struct backend_tensor *tensor,
                                    const struct backend_tensor *expected, const char *what,
                                    struct bittern_error *err)

@@ -57,6 +57,11 @@ bittern_status onednn_desc(const dnnl_dim_t *sizes, int rank, dnnl_data_type_t t
                            struct bittern_error *err);
 dnnl_data_type_t onednn_type(enum backend_type type);
 
+/* Does a window moved over `in` values, padded on both sides, give `out`? Never one of padding
+ * alone.
+ */
+bool onednn_window_fits(size_t in, size_t kernel, size_t stride, size_t pad, size_t out);
+
 /* Does a tensor have the shape, type, layout and data that its operation was created for? */
 bittern_status onednn_check_tensor(const struct backend_tensor *tensor,
                                    const struct backend_tensor *expected, const char *what,
