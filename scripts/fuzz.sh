@@ -4,7 +4,7 @@
 #
 # Usage: scripts/fuzz.sh [SECONDS] [TARGET...]
 #   SECONDS  time for each target (default 600)
-#   TARGET   dataset, onnx, program; all that are built where none is named
+#   TARGET   dataset, onnx, program, recipe, safetensors; all that are built where none is named
 #
 # Corpora and crashing inputs are kept in build/fuzz/corpus and build/fuzz/crashes. The exit code is
 # not 0 when any target crashed, leaked, hung or used more memory than allowed.
