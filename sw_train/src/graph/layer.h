@@ -2,10 +2,10 @@
 /*
  * Inside of the graph: tensors, and the class interface that each layer family fills in.
  *
- * A family's file (layer_*.c) has its graph_add_... function. That one checks shapes, makes the
- * output tensor with graph_new_tensor, creates the layer's state and hands both to
- * graph_add_layer. The graph decides where gradients lie (gradients.c) and calls the classes'
- * functions in order.
+ * A family's file (layer_*.c) has its graph_add_... function. That one checks shapes, creates the
+ * layer's state, and hands it with the output's shape to graph_add_layer, which makes the output
+ * tensor. The graph decides where gradients lie (gradients.c) and calls the classes' functions in
+ * order (graph_run.c).
  */
 #ifndef BITTERN_TRAIN_GRAPH_LAYER_H
 #define BITTERN_TRAIN_GRAPH_LAYER_H
