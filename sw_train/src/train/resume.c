@@ -96,3 +96,18 @@ bittern_status run_resume(struct train_run *run, struct bittern_error *err)
     free(path);
     return status;
 }
+
+bittern_status run_check_ranks(struct train_run *run, struct bittern_error *err)
+{
+    uint64_t first_step = run->position.step;
+    bittern_status status = comm_broadcast(run->options->comm, &first_step, sizeof first_step, err);
+    if (status == BITTERN_OK && first_step != run->position.step) {
+        status =
+            bittern_error_set(err, BITTERN_ERR_MISMATCH,
+                              "process %zu goes on from step %llu, the first one from step "
+                              "%llu; '%s' must be one folder that all of them see",
+                              comm_rank(run->options->comm), (unsigned long long)run->position.step,
+                              (unsigned long long)first_step, run->options->folder);
+    }
+    return status;
+}

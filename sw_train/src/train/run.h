@@ -73,6 +73,8 @@ bittern_status run_open_plain_loader(struct train_run *run, struct loader **load
 
 /* resume.c */
 bittern_status run_resume(struct train_run *run, struct bittern_error *err);
+/* That all ranks stand at the same step; called on all of them. */
+bittern_status run_check_ranks(struct train_run *run, struct bittern_error *err);
 
 /* teacher.c */
 bittern_status teacher_open(struct train_run *run, struct bittern_error *err);

@@ -216,6 +216,9 @@ bittern_status run_open(struct train_run *run, struct bittern_error *err)
     run->position.seed = run->options->seed;
     bittern_status status = run_agree(run, open_parts(run, err), err);
     if (status == BITTERN_OK) {
+        status = run_agree(run, run_check_ranks(run, err), err);
+    }
+    if (status == BITTERN_OK) {
         status = run_agree(run, start_folder(run, err), err);
     }
     run->last_saved = run_seconds();
