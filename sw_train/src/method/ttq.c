@@ -6,8 +6,8 @@
  *     dL/dw   = g * {W_p, 1, W_n} above, within, below                           (equation 8)
  *
  * Integer hardware needs W_p : W_n to be a ratio of small integers. Without a step (evaluation,
- * finish) the larger of the two stands, and the other one becomes the nearest p/q of it, p and q
- * at most 7.
+ * finish) the larger of the two stands, but for its last bit, and the other one becomes the nearest
+ * p/q of it, p and q at most 7.
  */
 #include "method/method_parts.h"
 
@@ -94,18 +94,24 @@ static void ttq_start(struct method *method, const float *latent)
     method_clip_parameters(method);
 }
 
-/* small <= large: small becomes the nearest p/q * large, and both exact multiples of a step. */
-static void round_ratio(float large, float *small)
+/* small <= large: both become exact multiples of one float32 step, q and p times it, so that a
+ * quantizer with that step gives them bit for bit; large moves by its rounding, small to the
+ * nearest p/q. */
+static void round_ratio(float *large, float *small)
 {
-    double ratio = (double)*small / (double)large;
-    double best = 1;
+    double ratio = (double)*small / (double)*large;
+    int best_p = 1;
+    int best_q = 1;
     for (int q = 1; q <= MAXIMUM_STEPS; q++) {
-        double p = fmax(rint(ratio * q), 1);
-        if (fabs(p / q - ratio) < fabs(best - ratio)) {
-            best = p / q;
+        int p = (int)fmax(rint(ratio * q), 1);
+        if (fabs((double)p / q - ratio) < fabs((double)best_p / best_q - ratio)) {
+            best_p = p;
+            best_q = q;
         }
     }
-    *small = (float)(best * (double)large);
+    float step = *large / (float)best_q;
+    *large = step * (float)best_q;
+    *small = step * (float)best_p;
 }
 
 static void ttq_forward(struct method *method, const float *latent, const struct method_step *step,
@@ -117,9 +123,9 @@ static void ttq_forward(struct method *method, const float *latent, const struct
 
     if (!step) {
         if (positive >= negative) {
-            round_ratio(positive, &negative);
+            round_ratio(&positive, &negative);
         } else {
-            round_ratio(negative, &positive);
+            round_ratio(&negative, &positive);
         }
     }
     METHOD_PARALLEL(method)
