@@ -98,7 +98,7 @@ static bittern_status create_forward_on(struct backend_fc *fc, const struct fc_d
     dnnl_inner_product_desc_t desc;
     dnnl_status_t dnnl = dnnl_inner_product_forward_desc_init(&desc, dnnl_forward_training, &d->src,
                                                               weights, &d->bias, &d->dst);
-    const struct onednn_plan plan = {&desc, NULL, args, 4, fc->name};
+    const struct onednn_plan plan = {&desc, NULL, NULL, args, 4, fc->name};
 
     return dnnl == dnnl_success ? onednn_op_create(fc->backend, &plan, &fc->forward, err)
                                 : onednn_fail(err, dnnl, "describe the %s", fc->name);
@@ -137,7 +137,7 @@ static bittern_status create_backward_data(struct backend_fc *fc, const struct f
     dnnl_inner_product_desc_t desc;
     dnnl_status_t dnnl =
         dnnl_inner_product_backward_data_desc_init(&desc, &d->src, &d->any_weights, &d->diff_dst);
-    const struct onednn_plan plan = {&desc, fc->forward.desc, args, 3, fc->name};
+    const struct onednn_plan plan = {&desc, NULL, fc->forward.desc, args, 3, fc->name};
 
     if (dnnl != dnnl_success) {
         return onednn_fail(err, dnnl, "describe the backward %s", fc->name);
@@ -160,7 +160,7 @@ static bittern_status create_backward_weights(struct backend_fc *fc, bool bias,
     dnnl_inner_product_desc_t desc;
     dnnl_status_t dnnl = dnnl_inner_product_backward_weights_desc_init(
         &desc, &d->src, &d->any_diff_weights, bias ? &d->bias : NULL, &d->diff_dst);
-    const struct onednn_plan plan = {&desc, fc->forward.desc, args, bias ? 4 : 3, fc->name};
+    const struct onednn_plan plan = {&desc, NULL, fc->forward.desc, args, bias ? 4 : 3, fc->name};
 
     if (dnnl != dnnl_success) {
         return onednn_fail(err, dnnl, "describe the backward %s", fc->name);

@@ -30,7 +30,7 @@ static bittern_status create_forward(struct backend_norm *norm, bool training, u
         &desc, training ? dnnl_forward_training : dnnl_forward_inference, src, (float)epsilon,
         training ? flags : flags | dnnl_use_global_stats);
     bool masks = training && (flags & dnnl_fuse_norm_relu);
-    const struct onednn_plan plan = {&desc, NULL, args, masks ? 7 : 6, norm->name};
+    const struct onednn_plan plan = {&desc, NULL, NULL, args, masks ? 7 : 6, norm->name};
 
     if (dnnl != dnnl_success) {
         return onednn_fail(err, dnnl, "describe the %s", norm->name);
@@ -51,8 +51,8 @@ static bittern_status create_backward(struct backend_norm *norm, unsigned flags,
     dnnl_batch_normalization_desc_t desc;
     dnnl_status_t dnnl = dnnl_batch_normalization_backward_desc_init(&desc, dnnl_backward, src, src,
                                                                      (float)epsilon, flags);
-    const struct onednn_plan plan = {&desc, norm->training.desc, args,
-                                     flags & dnnl_fuse_norm_relu ? 10 : 9, norm->name};
+    const struct onednn_plan plan = {
+        &desc, NULL, norm->training.desc, args, flags & dnnl_fuse_norm_relu ? 10 : 9, norm->name};
 
     if (dnnl != dnnl_success) {
         return onednn_fail(err, dnnl, "describe the backward %s", norm->name);

@@ -66,8 +66,8 @@ static bittern_status create_forward(struct backend_pool *pool, const struct poo
     dnnl_status_t dnnl =
         dnnl_pooling_forward_desc_init(&desc, dnnl_forward_training, d->algorithm, &d->src, &d->dst,
                                        d->strides, d->kernel, d->padding, d->padding);
-    const struct onednn_plan plan = {&desc, NULL, args, d->algorithm == dnnl_pooling_max ? 3 : 2,
-                                     pool->name};
+    const struct onednn_plan plan = {
+        &desc, NULL, NULL, args, d->algorithm == dnnl_pooling_max ? 3 : 2, pool->name};
 
     return dnnl == dnnl_success ? onednn_op_create(pool->backend, &plan, &pool->forward, err)
                                 : onednn_fail(err, dnnl, "describe the %s", pool->name);
@@ -80,8 +80,9 @@ static bittern_status create_backward(struct backend_pool *pool, const struct po
     dnnl_pooling_desc_t desc;
     dnnl_status_t dnnl = dnnl_pooling_backward_desc_init(
         &desc, d->algorithm, &d->src, &d->dst, d->strides, d->kernel, d->padding, d->padding);
-    const struct onednn_plan plan = {&desc, pool->forward.desc, args,
-                                     d->algorithm == dnnl_pooling_max ? 3 : 2, pool->name};
+    const struct onednn_plan plan = {
+        &desc,     NULL, pool->forward.desc, args, d->algorithm == dnnl_pooling_max ? 3 : 2,
+        pool->name};
 
     return dnnl == dnnl_success ? onednn_op_create(pool->backend, &plan, &pool->backward, err)
                                 : onednn_fail(err, dnnl, "describe the backward %s", pool->name);

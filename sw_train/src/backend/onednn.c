@@ -193,6 +193,13 @@ static dnnl_status_t create_attributes(dnnl_primitive_attr_t *attributes)
                : dnnl;
 }
 
+static bool is_fallback(const_dnnl_primitive_desc_t desc)
+{
+    const char *name = "";
+    dnnl_status_t dnnl = dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+    return dnnl == dnnl_success && strncmp(name, "ref", 3) == 0;
+}
+
 bittern_status onednn_op_create(struct backend *backend, const struct onednn_plan *plan,
                                 struct onednn_op *op, struct bittern_error *err)
 {
@@ -203,6 +210,12 @@ bittern_status onednn_op_create(struct backend *backend, const struct onednn_pla
     omp_set_num_threads((int)backend->threads);
     if (dnnl == dnnl_success) {
         dnnl = dnnl_primitive_desc_create(&op->desc, plan->desc, attributes, backend->engine,
+                                          plan->hint);
+    }
+    if (dnnl == dnnl_success && plan->otherwise && is_fallback(op->desc)) {
+        (void)dnnl_primitive_desc_destroy(op->desc);
+        op->desc = NULL;
+        dnnl = dnnl_primitive_desc_create(&op->desc, plan->otherwise, attributes, backend->engine,
                                           plan->hint);
     }
     (void)dnnl_primitive_attr_destroy(attributes);
@@ -270,7 +283,7 @@ void onednn_op_free(struct onednn_op *op)
     if (op->desc) {
         (void)dnnl_primitive_desc_destroy(op->desc);
     }
-    *op = (struct onednn_op){NULL};
+    *op = (struct onednn_op){.backend = NULL};
 }
 
 /* ---- Plain values where a primitive wants another order or type ------------------------------ */

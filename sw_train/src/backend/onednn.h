@@ -23,7 +23,12 @@ struct onednn_buffer {
 };
 
 /* Buffers that operations use during one call, and forget. */
-enum onednn_staging_slot { ONEDNN_STAGING_WEIGHTS, ONEDNN_STAGING_GRADIENT, ONEDNN_STAGING_SLOTS };
+enum onednn_staging_slot {
+    ONEDNN_STAGING_WEIGHTS,
+    ONEDNN_STAGING_SOURCE,
+    ONEDNN_STAGING_GRADIENT,
+    ONEDNN_STAGING_SLOTS
+};
 
 struct backend {
     dnnl_engine_t engine;
@@ -80,7 +85,10 @@ struct onednn_op {
 
 /* How to make a primitive. */
 struct onednn_plan {
-    const_dnnl_op_desc_t desc;        /* a dnnl_*_desc_t */
+    const_dnnl_op_desc_t desc; /* a dnnl_*_desc_t */
+    /* Taken instead where oneDNN has only its slow kernel for any shape ("ref") for desc; or NULL.
+     */
+    const_dnnl_op_desc_t otherwise;
     const_dnnl_primitive_desc_t hint; /* of the forward pass, for a backward one; or NULL */
     const int *args;                  /* [arg_count]: DNNL_ARG_* in the order of onednn_op_run */
     int arg_count;

@@ -139,10 +139,9 @@ static int create_networks(void)
     create_lenet5(&g);
     create_lenet5_wide(&g);
     create_vgg7(&g);
-    /* LeNet-5 stays channels last: for one planar channel to blocks oneDNN 2.6 has only a fallback
-     * by weights. */
     if (backend_block_channels(backend) > 0) {
         g.layout = BACKEND_BLOCKED;
+        create_lenet5_wide(&g);
         create_vgg7(&g);
     }
     backend_free(backend);
