@@ -10,6 +10,10 @@
  * quantizers and optimizers never see a layout; the operation reorders and converts.
  *
  * Gradients of weights, scale, shift and bias are overwritten, not accumulated.
+ *
+ * A backend and its operations are used by one thread at a time: they share scratch memory. Their
+ * work runs on OpenMP's threads, whose number is set for the calling thread at each call, the one
+ * effect outside of the backend. The same number of threads gives the same bits.
  */
 #ifndef BITTERN_TRAIN_BACKEND_H
 #define BITTERN_TRAIN_BACKEND_H
