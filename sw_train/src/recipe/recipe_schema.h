@@ -40,6 +40,10 @@ size_t recipe_keys_find(const struct recipe_keys *keys, const char *path);
 /* A section such as "training" or "training.schedule". */
 bool recipe_keys_is_section(const struct recipe_keys *keys, const char *path);
 
+/* "WHERE: there is no key ...": with the nearest one, and all of its section. */
+bittern_status recipe_keys_fail_unknown(const struct recipe_keys *keys, const char *path,
+                                        const char *where, struct bittern_error *err);
+
 /* Whether a value that a file has is right for a key; if not, `why` says what would be. */
 bool recipe_key_accepts(const struct recipe_key *key, const char *value, bool list, char *why,
                         size_t why_size);
