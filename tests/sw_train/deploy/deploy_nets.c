@@ -91,9 +91,20 @@ static void add_convolution(struct builder *b, const char *name, size_t filters,
     }
 }
 
+static void add_residual(struct builder *b, size_t filters)
+{
+    size_t input = b->tensor;
+    add_conv(b, "conv3", filters, 1);
+    assert_ok(graph_add_sum(b->graph, "sum1", input, b->tensor, &b->tensor, &b->err), &b->err);
+    add_norm_and_activation(b);
+}
+
 static void add_layers(struct builder *b, size_t filters, size_t classes)
 {
     add_convolution(b, "conv1", filters, 1);
+    if (b->options->residual) {
+        add_residual(b, filters);
+    }
     add_convolution(b, "conv2", filters + (b->options->blocked ? 0 : 3), 0);
     assert_ok(graph_add_dropout(b->graph, "dropout1", b->tensor, 0.3, &b->tensor, &b->err),
               &b->err);

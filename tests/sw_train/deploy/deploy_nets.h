@@ -23,6 +23,7 @@ struct net_options {
     bool norm_last; /* batch norm behind the last layer, else a bias */
     bool average;   /* average pools */
     bool blocked;
+    bool residual;   /* one more convolution, whose input is added to its output */
     bool first_int8; /* the first layer has 8-bit weights */
 };
 

@@ -412,6 +412,27 @@ static void full_precision_is_exported_and_refused_by_layer(void **state)
     net_free(&net);
 }
 
+/* Would catch: a sum of the wrong tensors. */
+static void residual_sums_are_exported_and_not_compiled(void **state)
+{
+    const struct fixture *f = *state;
+    const struct net_options options = {
+        .seed = 45, .method = METHOD_TWN, .activation = activations[1], .residual = true};
+    struct bittern_network *network;
+    struct bittern_error err;
+    struct net net;
+
+    net_build(&options, f->grey, &net);
+    totals = (struct float_totals){0};
+    check_floats(&net, f->grey, "residual");
+    assert_int_equal(totals.flipped, 0);
+    struct bittern_model *model = export_finished(&net);
+    assert_int_equal(bittern_network_compile(model, NULL, &network, &err), BITTERN_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "residual connections"));
+    bittern_model_free(model);
+    net_free(&net);
+}
+
 /* ---- The file ----------------------------------------------------------------------------------
  */
 
@@ -580,6 +601,7 @@ int main(void)
         cmocka_unit_test(float32_graph_equals_the_exported_model),
         cmocka_unit_test(float_activations_are_exported_and_not_compiled),
         cmocka_unit_test(full_precision_is_exported_and_refused_by_layer),
+        cmocka_unit_test(residual_sums_are_exported_and_not_compiled),
         cmocka_unit_test(written_file_reads_as_the_same_model),
         cmocka_unit_test(compiled_layers_have_the_graphs_names),
         cmocka_unit_test(compiled_input_table_is_the_trainers),
