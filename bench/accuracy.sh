@@ -196,6 +196,7 @@ accuracy_binary() {
 # accuracy_end MISSED: the last line, and the exit code.
 accuracy_end() {
     rows=$(wc -l <"$results")
+    [ "$rows" -gt 0 ] || { echo "$0: no row has '$only' in its name" >&2; exit 2; }
     if [ -n "$quick" ]; then
         echo "$rows rows ran with --quick: a smoke run, which checks nothing"
         exit 0
