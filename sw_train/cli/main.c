@@ -44,9 +44,14 @@ static void print_argument(const char *argument)
 }
 
 /* The same command line, with --resume. */
-static void print_resume_hint(int argc, char **argv)
+static void print_resume_hint(int argc, char **argv, size_t ranks)
 {
-    fprintf(stderr, "The state is saved. To go on:\n  bittern train");
+    fprintf(stderr, "The state is saved. To go on:\n  ");
+    if (ranks > 1) {
+        fprintf(stderr, "mpirun -n %zu bittern-train", ranks);
+    } else {
+        fprintf(stderr, "bittern train");
+    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--force") != 0 && strcmp(argv[i], "--resume") != 0) {
             print_argument(argv[i]);
@@ -171,7 +176,7 @@ static int run_command(struct command *command, int argc, char **argv)
             (void)cli_fail("train", &err);
         }
         if (speaks && cli_interrupted() && status == BITTERN_ERR_CANCELLED) {
-            print_resume_hint(argc, argv);
+            print_resume_hint(argc, argv, comm_size(comm));
         }
     } else if (speaks) {
         code = print_result(&command->arguments, &command->recipe, folder, &command->result);

@@ -57,6 +57,11 @@ bittern_status run_agree(struct train_run *run, bittern_status status, struct bi
 bittern_status run_report(struct train_run *run, struct trainer_progress *progress,
                           bittern_status status, struct bittern_error *err)
 {
+    static const char *const where[] = {[TRAINER_TRAIN] = "in",
+                                        [TRAINER_TEST] = "in the test of",
+                                        [TRAINER_STATISTICS] =
+                                            "while statistics were estimated after",
+                                        [TRAINER_EPOCH_END] = "at the end of"};
     const struct trainer_options *options = run->options;
     bool stop = false;
 
@@ -70,9 +75,9 @@ bittern_status run_report(struct train_run *run, struct trainer_progress *progre
     status = run_agree(run, status, err);
     if (status == BITTERN_OK) {
         status = bittern_error_set(
-            err, BITTERN_ERR_CANCELLED, "stopped in epoch %llu, after batch %llu of %llu",
-            (unsigned long long)progress->epoch, (unsigned long long)progress->batch,
-            (unsigned long long)progress->batches);
+            err, BITTERN_ERR_CANCELLED, "stopped %s epoch %llu, after batch %llu of %llu",
+            where[progress->phase], (unsigned long long)progress->epoch,
+            (unsigned long long)progress->batch, (unsigned long long)progress->batches);
     }
     return status;
 }
