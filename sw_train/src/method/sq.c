@@ -8,12 +8,15 @@
  *
  * (equations 9 and 10) with mu trained a filter, beta in (pi/4, pi/2) a layer. With gamma_per_layer
  * the gamma term stands once a layer beside the mean of R: lambda * (mean R + gamma |cot beta|).
- * beta starts at its upper end: a layer begins binary, before weights gather at 0 from where
- * nothing would draw them away once beta is large. Weights are
- * quantized to {-mu, 0, mu} by the fixed threshold 0.2 times the deviation of the initial weights.
- * The layer is binary, sign(w) * mu, where beta >= delta; forward without a step gives it after
- * that decision. The gradient of the quantized weights passes to the latent ones as it is; that of
- * mu is exact: mu is a factor of each weight that is not 0.
+ *
+ * A layer is ternary, {-mu, 0, mu} by the fixed threshold 0.2 times the deviation of the initial
+ * weights, as long as beta < delta, and binary, sign(w) * mu, where beta has reached it: in
+ * training as in evaluation, so that the network learns with the weights that it will have. The
+ * gradient of the quantized weights passes to the latent ones as it is; that of mu is exact: mu is
+ * a factor of each weight that is not 0.
+ *
+ * beta starts close below delta: ternary, but before weights gather at 0, from where nothing would
+ * draw them away once beta is large.
  */
 #include "method/method_parts.h"
 
@@ -22,6 +25,7 @@
 #define PI 3.14159265358979323846
 /* beta's interval is open; at its upper end tan(beta) is 10^4. */
 #define BETA_MARGIN 1e-4
+#define BETA_START 1.5
 
 enum { MU, BETA };               /* parameters */
 enum { THRESHOLD };              /* buffer */
@@ -90,7 +94,7 @@ static void sq_start(struct method *method, const float *latent)
     method->buffers[THRESHOLD].value[0] =
         (float)(method->config.threshold * layer_deviation(method, latent));
     method_start_mu(method, latent, method->parameters[MU].value);
-    method->parameters[BETA].value[0] = (float)method->parameters[BETA].maximum;
+    method->parameters[BETA].value[0] = (float)BETA_START;
     method_clip_parameters(method);
 }
 
@@ -105,7 +109,8 @@ static bool is_binary(const struct method *method)
 static void sq_forward(struct method *method, const float *latent, const struct method_step *step,
                        float *quantized)
 {
-    bool binary = !step && is_binary(method);
+    (void)step;
+    bool binary = is_binary(method);
     float threshold = method->buffers[THRESHOLD].value[0];
     METHOD_PARALLEL(method)
     for (size_t f = 0; f < method->filters; f++) {
@@ -136,6 +141,7 @@ static double sum_ternary(const float *restrict row, const float *restrict g, si
 static void sq_backward(struct method *method, const float *latent, const float *quantized,
                         const float *diff_quantized, float *diff_latent)
 {
+    bool binary = is_binary(method);
     float threshold = method->buffers[THRESHOLD].value[0];
     float *diff_mu = method->parameters[MU].gradient;
 
@@ -143,7 +149,10 @@ static void sq_backward(struct method *method, const float *latent, const float 
     METHOD_PARALLEL(method)
     for (size_t f = 0; f < method->filters; f++) {
         size_t at = f * method->size;
-        diff_mu[f] = (float)sum_ternary(latent + at, diff_quantized + at, method->size, threshold);
+        const float *row = latent + at;
+        const float *g = diff_quantized + at;
+        diff_mu[f] = (float)(binary ? method_sum_signed(row, g, method->size)
+                                    : sum_ternary(row, g, method->size, threshold));
     }
     method->parameters[BETA].gradient[0] = 0;
 }

@@ -47,7 +47,6 @@ static void sixteen_percent_of_gaussian_weights_are_zero_at_the_start(void **sta
 {
     (void)state;
     struct layer *layer = make_layer(0.01, 80, 1000);
-    layer_parameter(layer, "beta")->value[0] = 1;
     struct method_result result = layer_finish(layer);
     assert_int_equal(result.depth, METHOD_DEPTH_TERNARY);
     assert_true(fabs(result.zeros - 0.15852) < 5 * sqrt(0.1585 * 0.8415 / 80000));
@@ -91,6 +90,26 @@ static void forward_and_backward_match_the_equations(void **state)
     layer_free(layer);
 }
 
+/* Would catch: a gradient of mu that leaves out the weights near 0, which a binary layer has. */
+static void mu_of_a_binary_layer_gets_the_gradient_of_every_sign(void **state)
+{
+    (void)state;
+    struct layer *layer = make_layer(0.01, 3, 50);
+    layer_parameter(layer, "beta")->value[0] = 1.5702F;
+    layer->latent[60] = 0; /* counts as +1 */
+    layer_forward(layer, &some_step);
+    layer_backward(layer);
+    for (size_t f = 0; f < 3; f++) {
+        double by_mu = 0;
+        for (size_t i = f * 50; i < (f + 1) * 50; i++) {
+            double g = (double)layer->diff_quantized[i];
+            by_mu += layer->latent[i] >= 0 ? g : -g;
+        }
+        assert_close((double)layer_parameter(layer, "mu")->gradient[f], by_mu, 1e-4, "mu", f);
+    }
+    layer_free(layer);
+}
+
 /* Would catch: an upper bound below delta, so that no layer could become binary; a bound outside
  * of (pi/4, pi/2); a mu that changes its sign. */
 static void beta_and_mu_stay_within_their_bounds(void **state)
@@ -112,21 +131,21 @@ static void beta_and_mu_stay_within_their_bounds(void **state)
     layer_free(layer);
 }
 
-/* Would catch: zeros in a binary layer, a decision during training, or a comparison with another
- * value than delta. */
+/* Would catch: zeros in a binary layer, weights that differ between training and evaluation, or a
+ * comparison with another value than delta. */
 static void a_layer_is_binary_where_beta_reaches_delta(void **state)
 {
     static const double betas[] = {0.79, 1.2, 1.5699, 1.5701};
     (void)state;
     struct layer *layer = make_layer(0.01, 5, 100);
     layer->latent[17] = 0;
-    assert_true((double)layer_parameter(layer, "beta")->value[0] >= 1.57); /* as it starts */
+    assert_true((double)layer_parameter(layer, "beta")->value[0] < 1.57); /* ternary at the start */
     for (size_t b = 0; b < sizeof betas / sizeof *betas; b++) {
         float levels[8];
         bool binary = betas[b] >= 1.57;
         layer_parameter(layer, "beta")->value[0] = (float)betas[b];
         layer_forward(layer, &some_step);
-        assert_int_equal(layer_levels(layer, 0, levels), 3);
+        assert_int_equal(layer_levels(layer, 0, levels), binary ? 2 : 3);
         struct method_result result = layer_finish(layer);
         assert_int_equal(result.depth, binary ? METHOD_DEPTH_BINARY : METHOD_DEPTH_TERNARY);
         assert_int_equal(result.bits, binary ? 1 : 2);
@@ -277,6 +296,7 @@ int main(void)
         cmocka_unit_test(threshold_is_a_fifth_of_the_initial_deviation),
         cmocka_unit_test(sixteen_percent_of_gaussian_weights_are_zero_at_the_start),
         cmocka_unit_test(forward_and_backward_match_the_equations),
+        cmocka_unit_test(mu_of_a_binary_layer_gets_the_gradient_of_every_sign),
         cmocka_unit_test(beta_and_mu_stay_within_their_bounds),
         cmocka_unit_test(a_layer_is_binary_where_beta_reaches_delta),
         cmocka_unit_test(gradients_are_finite_at_both_ends_of_beta),
