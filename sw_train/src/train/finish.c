@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a run: every layer's final weights are decided first, then batch norm statistics are
- * estimated anew with these weights (a layer that was ternary in training may just have become
- * binary), then the graph is evaluated, exported, compiled, and compared with the integer network.
+ * The end of a run, all of it in f32: every layer's final weights are decided first, then batch
+ * norm statistics are estimated anew with these weights (a layer that was ternary in training may
+ * just have become binary), then the graph is evaluated, exported, compiled, and compared with the
+ * integer network.
  */
 #include "train/run.h"
 
@@ -188,6 +189,9 @@ bittern_status run_finish(struct train_run *run, struct bittern_error *err)
 
     bittern_status status =
         run->options->export_best ? run_agree(run, load_best(run, err), err) : BITTERN_OK;
+    if (status == BITTERN_OK) {
+        status = run_agree(run, run_widen(run, err), err);
+    }
     if (status == BITTERN_OK) {
         graph_finish_weights(run->graph);
         status = estimate_statistics(run, err);

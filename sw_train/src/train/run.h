@@ -71,6 +71,10 @@ void run_close(struct train_run *run);
 bittern_status run_open_plain_loader(struct train_run *run, struct loader **loader,
                                      struct bittern_error *err);
 
+/* Go on in f32 where training was in bf16, which cannot hold the integer network's accumulators; the
+ * optimizer and the teacher are gone then. */
+bittern_status run_widen(struct train_run *run, struct bittern_error *err);
+
 /* resume.c */
 bittern_status run_resume(struct train_run *run, struct bittern_error *err);
 /* That all ranks stand at the same step; called on all of them. */

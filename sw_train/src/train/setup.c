@@ -160,11 +160,14 @@ static bittern_status open_loaders(struct train_run *run, struct bittern_error *
 
 /* ---- The graph ------------------------------------------------------------------------------- */
 
-static bittern_status build_graph(struct train_run *run, struct bittern_error *err)
+/* The recipe's graph on a backend of its own. */
+static bittern_status build_graph(const struct train_run *run, enum backend_precision precision,
+                                  struct backend **backend, struct graph **graph,
+                                  struct bittern_error *err)
 {
-    const struct backend_options backend = {.threads = run->options->threads,
-                                            .precision = run->options->precision};
-    const struct recipe_graph_options graph = {.batch = run->recipe->training.batch /
+    const struct backend_options options = {.threads = run->options->threads,
+                                            .precision = precision};
+    const struct recipe_graph_options shape = {.batch = run->recipe->training.batch /
                                                         comm_size(run->options->comm),
                                                .channels = bittern_dataset_channels(run->train),
                                                .height = bittern_dataset_height(run->train),
@@ -173,15 +176,70 @@ static bittern_status build_graph(struct train_run *run, struct bittern_error *e
                                                .seed = run->options->seed,
                                                .comm = run->options->comm};
 
-    bittern_status status = backend_create(&backend, &run->backend, err);
-    if (status == BITTERN_OK) {
-        status = recipe_build_graph(run->recipe, &graph, run->backend, &run->graph, err);
-    }
+    bittern_status status = backend_create(&options, backend, err);
+    return status == BITTERN_OK ? recipe_build_graph(run->recipe, &shape, *backend, graph, err)
+                                : status;
+}
+
+static bittern_status open_graph(struct train_run *run, struct bittern_error *err)
+{
+    bittern_status status =
+        build_graph(run, run->options->precision, &run->backend, &run->graph, err);
     if (status == BITTERN_OK) {
         status =
             optimizer_create(&run->recipe->training.optimizer, run->graph, &run->optimizer, err);
     }
     return status == BITTERN_OK ? layer_metrics_create(run, err) : status;
+}
+
+static void copy_values(struct graph *from, struct graph *to)
+{
+    for (size_t i = 0; i < graph_parameter_count(from); i++) {
+        const struct parameter *parameter = graph_parameter(from, i);
+        memcpy(graph_parameter(to, i)->value, parameter->value, parameter->count * sizeof(float));
+    }
+    for (size_t i = 0; i < graph_buffer_count(from); i++) {
+        const struct graph_buffer *buffer = graph_buffer(from, i);
+        memcpy(graph_buffer(to, i)->value, buffer->value, buffer->count * sizeof(float));
+    }
+    graph_weights_changed(to);
+}
+
+/* Frees what trains; data, recipe and metrics stay. */
+static void close_graph(struct train_run *run)
+{
+    loader_free(run->train_loader);
+    loader_free(run->test_loader);
+    teacher_close(run);
+    optimizer_free(run->optimizer);
+    graph_free(run->graph);
+    backend_free(run->backend);
+    free(run->layers);
+    run->train_loader = run->test_loader = NULL;
+    run->optimizer = NULL;
+    run->graph = NULL;
+    run->backend = NULL;
+    run->layers = NULL;
+    run->layer_count = 0;
+}
+
+bittern_status run_widen(struct train_run *run, struct bittern_error *err)
+{
+    struct backend *backend = NULL;
+    struct graph *graph = NULL;
+    if (backend_activation_type(run->backend) == BACKEND_F32) {
+        return BITTERN_OK;
+    }
+    bittern_status status = build_graph(run, BACKEND_PRECISION_F32, &backend, &graph, err);
+    if (status != BITTERN_OK) {
+        backend_free(backend);
+        return status;
+    }
+    copy_values(run->graph, graph);
+    close_graph(run);
+    run->backend = backend;
+    run->graph = graph;
+    return open_loaders(run, err);
 }
 
 static bittern_status open_parts(struct train_run *run, struct bittern_error *err)
@@ -197,7 +255,7 @@ static bittern_status open_parts(struct train_run *run, struct bittern_error *er
         status = open_data(run, err);
     }
     if (status == BITTERN_OK) {
-        status = build_graph(run, err);
+        status = open_graph(run, err);
     }
     if (status == BITTERN_OK) {
         status = open_loaders(run, err);
@@ -227,15 +285,9 @@ bittern_status run_open(struct train_run *run, struct bittern_error *err)
 
 void run_close(struct train_run *run)
 {
-    loader_free(run->train_loader);
-    loader_free(run->test_loader);
-    teacher_close(run);
-    optimizer_free(run->optimizer);
-    graph_free(run->graph);
-    backend_free(run->backend);
+    close_graph(run);
     bittern_dataset_close(run->train);
     bittern_dataset_close(run->test);
     metrics_close(run->metrics);
-    free(run->layers);
     free(run->recipe_text);
 }
