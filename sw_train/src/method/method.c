@@ -84,44 +84,40 @@ bool method_find(const char *name, enum method_kind *kind)
 /* ---- Settings ----------------------------------------------------------------------------------
  */
 
-/* minimum <= value < limit; NaN is none of that. */
-static bittern_status check_value(const struct method_entry *entry, const char *key, double value,
-                                  double minimum, double limit, struct bittern_error *err)
+bittern_status method_check(const struct method_config *config, const char **key,
+                            struct bittern_error *err)
 {
-    if (value >= minimum && value < limit) {
-        return BITTERN_OK;
+    const struct method_entry *entry = find_entry(config->kind);
+    *key = "method";
+    if (!entry) {
+        return bittern_error_set(err, BITTERN_ERR_ARGUMENT, "there is no weight method number %d",
+                                 (int)config->kind);
     }
-    return bittern_error_set(err, BITTERN_ERR_RANGE,
-                             "weight method %s: %s is %g; it must be %g or more, and less than %g",
-                             entry->name, key, value, minimum, limit);
-}
-
-static bittern_status check_config(const struct method_entry *entry,
-                                   const struct method_config *config, struct bittern_error *err)
-{
-    bittern_status status = BITTERN_OK;
-
-    if (entry->settings & USES_THRESHOLD) {
-        status = check_value(entry, "threshold", config->threshold, 0, entry->threshold_limit, err);
-    }
-    if (!status && (entry->settings & USES_REGULARIZER)) {
-        status = check_value(entry, "lambda", config->lambda, 0, INFINITY, err);
-        if (!status && config->power != 1 && config->power != 2) {
-            status = bittern_error_set(err, BITTERN_ERR_RANGE,
-                                       "weight method %s: power is %u; it must be 1 or 2",
-                                       entry->name, config->power);
+    const struct {
+        enum setting uses;
+        const char *key;
+        double value, minimum, limit; /* minimum <= value < limit; NaN is none of that */
+    } checks[] = {
+        {USES_THRESHOLD, "threshold", config->threshold, 0, entry->threshold_limit},
+        {USES_REGULARIZER, "lambda", config->lambda, 0, INFINITY},
+        {USES_REGULARIZER, "power", config->power, 1, 3},
+        {USES_DEPTH, "gamma", config->gamma, 0, INFINITY},
+        {USES_DEPTH, "delta", config->delta, PI / 4, PI / 2},
+        {USES_EXTRA, "extra_rate", config->extra_rate, 0, INFINITY},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if ((entry->settings & checks[i].uses) == 0 ||
+            (checks[i].value >= checks[i].minimum && checks[i].value < checks[i].limit)) {
+            continue;
         }
+        *key = checks[i].key;
+        return bittern_error_set(err, BITTERN_ERR_RANGE,
+                                 "weight method %s: %s is %.10g; it must be %.10g or more, and "
+                                 "less than %.10g",
+                                 entry->name, *key, checks[i].value, checks[i].minimum,
+                                 checks[i].limit);
     }
-    if (!status && (entry->settings & USES_DEPTH)) {
-        status = check_value(entry, "gamma", config->gamma, 0, INFINITY, err);
-        if (!status) {
-            status = check_value(entry, "delta", config->delta, PI / 4, PI / 2, err);
-        }
-    }
-    if (!status && (entry->settings & USES_EXTRA)) {
-        status = check_value(entry, "extra_rate", config->extra_rate, 0, INFINITY, err);
-    }
-    return status;
+    return BITTERN_OK;
 }
 
 /* ---- A layer's method --------------------------------------------------------------------------
@@ -130,15 +126,16 @@ static bittern_status check_config(const struct method_entry *entry,
 bittern_status method_create(const struct method_config *config, size_t filters, size_t size,
                              struct method **method, struct bittern_error *err)
 {
-    const struct method_entry *entry = find_entry(config->kind);
+    const char *key;
     size_t count;
     size_t bytes;
 
     *method = NULL;
-    if (!entry) {
-        return bittern_error_set(err, BITTERN_ERR_ARGUMENT, "there is no weight method number %d",
-                                 (int)config->kind);
+    bittern_status status = method_check(config, &key, err);
+    if (status) {
+        return status;
     }
+    const struct method_entry *entry = find_entry(config->kind);
     if (filters == 0 || size == 0) {
         return bittern_error_set(err, BITTERN_ERR_ARGUMENT,
                                  "weight method %s: a layer of %zu filters of %zu weights is empty",
@@ -149,10 +146,6 @@ bittern_status method_create(const struct method_config *config, size_t filters,
         return bittern_error_set(err, BITTERN_ERR_MEMORY,
                                  "weight method %s: %zu filters of %zu weights are too many",
                                  entry->name, filters, size);
-    }
-    bittern_status status = check_config(entry, config, err);
-    if (status) {
-        return status;
     }
     struct method *made = calloc(1, sizeof *made);
     if (!made) {

@@ -134,8 +134,12 @@ struct method {
     void *state; /* the class's own */
 };
 
-/* Allocates parameters and buffers, zeroed until start. @param filters, size  >= 1
- * A setting that the kind uses and that is out of range is BITTERN_ERR_RANGE. */
+/* BITTERN_ERR_RANGE where a setting that the kind uses is out of range; *key is its name as recipes
+ * have it. */
+bittern_status method_check(const struct method_config *config, const char **key,
+                            struct bittern_error *err);
+/* Allocates parameters and buffers, zeroed until start. The settings are checked.
+ * @param filters, size  >= 1 */
 bittern_status method_create(const struct method_config *config, size_t filters, size_t size,
                              struct method **method, struct bittern_error *err);
 void method_free(struct method *method);

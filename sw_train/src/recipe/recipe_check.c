@@ -117,6 +117,31 @@ static bittern_status check_data(const struct recipe_keys *keys,
                              find(keys, settings, "data.set")->where, recipe->data.set, known);
 }
 
+/* The methods know the ranges of their settings; a value out of range was given, not a default. */
+static bittern_status check_methods(const struct recipe_keys *keys,
+                                    const struct recipe_setting *settings, const char *name,
+                                    const struct recipe *recipe, struct bittern_error *err)
+{
+    const struct {
+        const char *section;
+        const struct method_config *config;
+    } parts[] = {{"weights", &recipe->weights},
+                 {"weights.first", &recipe->first_weights},
+                 {"weights.last", &recipe->last_weights}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const char *key;
+        char path[RECIPE_KEY_SIZE];
+        bittern_status status = method_check(parts[i].config, &key, err);
+        if (status != BITTERN_OK) {
+            (void)snprintf(path, sizeof path, "%s.%s", parts[i].section, key);
+            const struct recipe_setting *setting = find(keys, settings, path);
+            bittern_error_prefix(err, "%s", setting->value != NULL ? setting->where : name);
+            return status;
+        }
+    }
+    return BITTERN_OK;
+}
+
 static bittern_status check_network(const struct recipe_keys *keys,
                                     const struct recipe_setting *settings, struct recipe *recipe,
                                     struct bittern_error *err)
@@ -202,6 +227,9 @@ bittern_status recipe_check(const struct recipe_keys *keys, const struct recipe_
     bittern_status status = check_dependents(keys, settings, recipe, err);
     if (status == BITTERN_OK) {
         status = check_data(keys, settings, recipe, err);
+    }
+    if (status == BITTERN_OK) {
+        status = check_methods(keys, settings, name, recipe, err);
     }
     if (status == BITTERN_OK) {
         status = check_network(keys, settings, recipe, err);

@@ -229,8 +229,8 @@ static const struct rule rules[] = {
     {"weights.lambda", 0, 1e6, false, "weights.method", WITH_REGULARIZER},
     {"weights.gamma", 0, 1e6, false, "weights.method", CHOICE(METHOD_SQ)},
     {"weights.gamma_per_layer", 0, 0, false, "weights.method", CHOICE(METHOD_SQ)},
-    /* beta lives between pi/4 and pi/2 */
-    {"weights.delta", 0.785, 1.571, false, "weights.method", CHOICE(METHOD_SQ)},
+    /* beta lives between pi/4 and pi/2; method_check knows them to the last digit */
+    {"weights.delta", 0.7853, 1.5708, false, "weights.method", CHOICE(METHOD_SQ)},
     {"weights.power", 1, 2, false, "weights.method", WITH_REGULARIZER},
     {"weights.extra_rate", 0, 1000, false, "weights.method", WITH_REGULARIZER | CHOICE(METHOD_TTQ)},
     {"training.epochs", 1, 100000, false, NULL, 0},

@@ -105,7 +105,7 @@ static void bad_settings_are_clear_errors(void **state)
         config.power = 3;
         assert_refused(config, "power is 3");
         config.power = 0;
-        assert_refused(config, "1 or 2");
+        assert_refused(config, "power is 0; it must be 1 or more, and less than 3");
     }
     size_t threshold = offsetof(struct method_config, threshold);
     assert_refused(with(METHOD_TWN, threshold, -1), "threshold");

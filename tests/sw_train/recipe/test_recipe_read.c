@@ -399,6 +399,24 @@ static void keys_that_do_not_fit_together_are_named(void **state)
                "test.yaml:5: weights.first.lambda", "weights.first.method twn");
 }
 
+/* Would catch: a setting that the recipe lets pass and that a layer's method refuses later, without
+ * a line. */
+static void a_methods_own_ranges_are_checked_with_their_line(void **state)
+{
+    (void)state;
+    assert_bad("data: {set: mnist}\nnetwork: {name: lenet5}\nweights:\n  method: ttq\n"
+               "  threshold: 1\ntraining: {epochs: 1, learning_rate: 1}\n",
+               "test.yaml:5: weight method ttq: threshold is 1; ", "less than 1");
+    assert_bad("data: {set: mnist}\nnetwork: {name: lenet5}\nweights:\n  method: twn\n"
+               "  first: {method: sq,\n    delta: 0.78535}\n"
+               "training: {epochs: 1, learning_rate: 1}\n",
+               "test.yaml:6: weight method sq: delta is 0.78535; ", "0.7853981634 or more");
+    assert_bad("data: {set: mnist}\nnetwork: {name: lenet5}\nweights:\n  method: sq\n"
+               "  last: {delta: 1.5708}\ntraining: {epochs: 1, learning_rate: 1}\n",
+               "test.yaml:5: weight", "delta is 1.5708; ");
+    assert_bad_set("weights.threshold=-1", "at least 0");
+}
+
 /* Would catch: a recipe trained on a default that nobody chose. */
 static void missing_keys_are_named(void **state)
 {
@@ -575,6 +593,7 @@ int main(void)
         cmocka_unit_test(unknown_keys_are_named_with_their_line_and_the_nearest),
         cmocka_unit_test(wrong_values_are_named_with_their_line_and_the_right_ones),
         cmocka_unit_test(keys_that_do_not_fit_together_are_named),
+        cmocka_unit_test(a_methods_own_ranges_are_checked_with_their_line),
         cmocka_unit_test(missing_keys_are_named),
         cmocka_unit_test(foreign_yaml_is_refused_with_its_line),
         cmocka_unit_test(huge_files_are_refused),
