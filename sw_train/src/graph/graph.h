@@ -2,7 +2,8 @@
 /*
  * A static graph of layers: built once for one batch size, then run forward and backward.
  *
- * Tensors are numbered; tensor 0 is the input (planar or channels last, as graph_create was told).
+ * Tensors are numbered; tensor 0 is the input: channels last, or planar in a graph whose hidden
+ * tensors are blocked.
  * A layer reads one tensor (Add: two) that exists already and makes a new one, so layers stand in
  * the order in which they run. A tensor read by several layers gets the sum of their gradients.
  *
@@ -199,10 +200,10 @@ void graph_layer(const struct graph *graph, size_t index, struct layer_info *inf
 const struct backend_tensor *graph_tensor(const struct graph *graph, size_t index);
 
 /* Name of the first layer whose output, weights or gradients hold a value that is not finite, and
- * what it is ("output", "weight", "weight gradient", ...); "input" where the images do; NULL where
- * all is finite. Looked through in the order in which values come about: parameters and outputs
- * from the input on, then gradients from the output back. Slow: to be called when the loss is not
- * finite. */
+ * what it is ("output", "weight", "weight gradient", ...); "input" where the images do; the name of
+ * a buffer; NULL where all is finite. Looked through in the order in which values come about:
+ * parameters and outputs from the input on, buffers, then gradients from the output back. Slow: to
+ * be called when the loss is not finite, and before saving. */
 const char *graph_find_nonfinite(const struct graph *graph, const char **what);
 
 #endif

@@ -124,6 +124,13 @@ const char *graph_find_nonfinite(const struct graph *graph, const char **what)
             return layer->name;
         }
     }
+    for (size_t i = 0; i < graph->buffer_count; i++) {
+        const struct graph_buffer *buffer = &graph->buffers[i];
+        if (!elementwise_is_finite(BACKEND_F32, buffer->value, buffer->count)) {
+            *what = "value";
+            return buffer->name;
+        }
+    }
     for (size_t i = graph->layer_count; i-- > 0;) {
         const struct layer *layer = graph->layers[i];
         *what = check_parameters(graph, layer, true);

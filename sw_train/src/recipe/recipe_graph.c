@@ -160,6 +160,8 @@ static bittern_status add_element(struct builder *builder, size_t index)
     return add_pool(builder, element);
 }
 
+/* Images of one channel are no exception: oneDNN reads them as they are, and its backward pass by
+ * weights, for which the backend reorders them, is fast, too. */
 static bool wants_blocked(const struct recipe *recipe, size_t block)
 {
     size_t most = 0;

@@ -579,6 +579,10 @@ static void the_layer_where_a_value_is_not_finite_is_named(void **state)
     expect_nonfinite(graph, "norm2", "batch norm parameter");
     parameter_named(graph, "norm2.shift")->value[3] = 0;
     expect_nonfinite(graph, NULL, NULL);
+    graph_buffer(graph, 0)->value[0] = NAN;
+    expect_nonfinite(graph, graph_buffer(graph, 0)->name, "value");
+    graph_buffer(graph, 0)->value[0] = 0;
+    expect_nonfinite(graph, NULL, NULL);
 
     parameter_named(graph, "norm1.scale")->value[3] = 3e38F;
     forward(graph, GRAPH_EVALUATE, 1);
