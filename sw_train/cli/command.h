@@ -46,6 +46,7 @@ void train_progress_start(struct train_progress *progress, bool quiet);
 /* As trainer_options has them; user is the struct train_progress. */
 int train_progress_show(void *user, const struct trainer_progress *step);
 int train_progress_deploy(void *user, const char *what, uint64_t done, uint64_t total);
+void train_progress_warn(void *user, const char *message);
 /* Remove what is drawn, before anything else is printed. */
 void train_progress_clear(struct train_progress *progress);
 

@@ -37,10 +37,22 @@ static bittern_status find_seed(struct train_arguments *arguments, const char *f
     return status;
 }
 
+/* As a shell reads it. */
 static void print_argument(const char *argument)
 {
-    bool plain = strpbrk(argument, " \t\n'\"$\\*?[]#~&;|<>()`!") == NULL;
-    fprintf(stderr, plain ? " %s" : " '%s'", argument);
+    if (argument[0] && !strpbrk(argument, " \t\n'\"$\\*?[]{}#~&;|<>()`!")) {
+        fprintf(stderr, " %s", argument);
+        return;
+    }
+    fputs(" '", stderr);
+    for (const char *c = argument; *c; c++) {
+        if (*c == '\'') {
+            fputs("'\\''", stderr);
+        } else {
+            fputc(*c, stderr);
+        }
+    }
+    fputc('\'', stderr);
 }
 
 /* The same command line, with --resume. */
@@ -79,6 +91,7 @@ static bittern_status train(const struct train_arguments *arguments, const struc
                                                 (double)arguments->checkpoint_seconds,
                                             .verify_images = arguments->verify,
                                             .progress = train_progress_show,
+                                            .warn = train_progress_warn,
                                             .deploy_progress = train_progress_deploy,
                                             .user = &progress};
 

@@ -96,6 +96,12 @@ int train_progress_show(void *user, const struct trainer_progress *step)
     return cli_interrupted() ? 1 : 0;
 }
 
+void train_progress_warn(void *user, const char *message)
+{
+    train_progress_clear(user);
+    fprintf(stderr, "bittern train: warning: %s\n", message);
+}
+
 int train_progress_deploy(void *user, const char *what, uint64_t done, uint64_t total)
 {
     struct train_progress *progress = user;

@@ -93,17 +93,23 @@ static const struct {
     const char *key;
     size_t offset;
     bool real;
+    bool optional; /* files of older builds lack it: 0 */
 } fields[] = {
-    {"seed", offsetof(struct checkpoint_position, seed), false},
-    {"epoch", offsetof(struct checkpoint_position, epoch), false},
-    {"batch", offsetof(struct checkpoint_position, batch), false},
-    {"step", offsetof(struct checkpoint_position, step), false},
-    {"best_accuracy", offsetof(struct checkpoint_position, best_accuracy), true},
-    {"best_epoch", offsetof(struct checkpoint_position, best_epoch), false},
-    {"loss_sum", offsetof(struct checkpoint_position, loss_sum), true},
-    {"correct", offsetof(struct checkpoint_position, correct), false},
-    {"images", offsetof(struct checkpoint_position, images), false},
+    {"seed", offsetof(struct checkpoint_position, seed), false, false},
+    {"epoch", offsetof(struct checkpoint_position, epoch), false, false},
+    {"batch", offsetof(struct checkpoint_position, batch), false, false},
+    {"step", offsetof(struct checkpoint_position, step), false, false},
+    {"best_accuracy", offsetof(struct checkpoint_position, best_accuracy), true, false},
+    {"best_epoch", offsetof(struct checkpoint_position, best_epoch), false, false},
+    {"loss_sum", offsetof(struct checkpoint_position, loss_sum), true, false},
+    {"method_loss_sum", offsetof(struct checkpoint_position, method_loss_sum), true, true},
+    {"correct", offsetof(struct checkpoint_position, correct), false, false},
+    {"images", offsetof(struct checkpoint_position, images), false, false},
+    {"seconds", offsetof(struct checkpoint_position, seconds), true, true},
+    {"wait_seconds", offsetof(struct checkpoint_position, wait_seconds), true, true},
+    {"mixed", offsetof(struct checkpoint_position, mixed), false, true},
 };
+#define COMPUTED_BY "computed_by"
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 #define NUMBER_SIZE 32
 
@@ -165,12 +171,18 @@ static bittern_status read_position(const struct safetensors *file, const char *
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const char *text = safetensors_metadata(file, fields[i].key);
+        if (!text && fields[i].optional) {
+            continue;
+        }
         if (!text || !parse_field(text, i, position)) {
             return bittern_error_set(err, BITTERN_ERR_FORMAT,
                                      "'%s' is no whole checkpoint: its metadata '%s' is %.40s",
                                      path, fields[i].key, text ? text : "missing");
         }
     }
+    const char *computed_by = safetensors_metadata(file, COMPUTED_BY);
+    (void)snprintf(position->computed_by, sizeof position->computed_by, "%s",
+                   computed_by ? computed_by : "");
     return BITTERN_OK;
 }
 
@@ -183,7 +195,7 @@ bittern_status checkpoint_save(const char *path, struct graph *graph, struct opt
     struct slots slots = {NULL, 0};
     struct safetensors_tensor *tensors = NULL;
     char numbers[FIELD_COUNT + 2][NUMBER_SIZE];
-    struct safetensors_entry metadata[FIELD_COUNT + 4];
+    struct safetensors_entry metadata[FIELD_COUNT + 5];
     size_t entries = 0;
 
     bittern_status status = list_slots(graph, optimizer, &slots, err);
@@ -216,6 +228,7 @@ bittern_status checkpoint_save(const char *path, struct graph *graph, struct opt
         metadata[entries++] =
             (struct safetensors_entry){"optimizer_steps", numbers[FIELD_COUNT + 1]};
     }
+    metadata[entries++] = (struct safetensors_entry){COMPUTED_BY, position->computed_by};
     metadata[entries++] = (struct safetensors_entry){"recipe", recipe_text};
     status = safetensors_write(path, tensors, slots.count, metadata, entries, err);
 cleanup:

@@ -11,6 +11,8 @@
 #include "graph/graph.h"
 #include "optimizer/optimizer.h"
 
+#define CHECKPOINT_COMPUTED_BY_SIZE 160
+
 struct checkpoint_position {
     uint64_t seed;
     uint64_t epoch; /* epochs done */
@@ -19,8 +21,12 @@ struct checkpoint_position {
     double best_accuracy; /* on the test set so far, 0..1 */
     uint64_t best_epoch;
     /* sums of the unfinished epoch, so that its metrics come out the same */
-    double loss_sum;
+    double loss_sum, method_loss_sum;
     uint64_t correct, images;
+    double seconds, wait_seconds; /* of its training, and of that for data */
+    /* what computes it: backend, threads, processes; only the same ones give the same bits */
+    char computed_by[CHECKPOINT_COMPUTED_BY_SIZE];
+    uint64_t mixed; /* 1: others have computed a part of it */
 };
 
 /* optimizer may be NULL (weights alone: a teacher, a final model). A failure leaves an older file
@@ -30,7 +36,8 @@ bittern_status checkpoint_save(const char *path, struct graph *graph, struct opt
                                struct bittern_error *err);
 /* Everything is checked before anything is changed: a missing, surplus or misshapen tensor is
  * BITTERN_ERR_MISMATCH with its name, damage BITTERN_ERR_FORMAT or _CHECKSUM. optimizer may be NULL
- * (its state in the file is then passed over), position too. */
+ * (its state in the file is then passed over), position too. The graph's weights count as changed.
+ */
 bittern_status checkpoint_load(const char *path, struct graph *graph, struct optimizer *optimizer,
                                struct checkpoint_position *position, struct bittern_error *err);
 /* The recipe in a checkpoint; to be freed. */

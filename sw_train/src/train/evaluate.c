@@ -36,9 +36,11 @@ bittern_status run_evaluate(struct train_run *run, struct evaluation *evaluation
     double sums[3] = {0.0, 0.0, 0.0};
     double started = run_seconds();
     struct loader_batch batch;
-    struct trainer_progress progress = {.phase = TRAINER_TEST,
-                                        .epoch = run->position.epoch + 1,
-                                        .batches = loader_batches(run->test_loader)};
+    uint64_t epochs = run->recipe->training.epochs;
+    struct trainer_progress progress = {
+        .phase = TRAINER_TEST,
+        .epoch = run->position.epoch < epochs ? run->position.epoch + 1 : epochs,
+        .batches = loader_batches(run->test_loader)};
 
     loader_seek(run->test_loader, 0, 0);
     while (status == BITTERN_OK && loader_next(run->test_loader, graph_input(run->graph), &batch)) {

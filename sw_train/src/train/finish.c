@@ -16,15 +16,11 @@
 
 static bittern_status load_best(struct train_run *run, struct bittern_error *err)
 {
-    struct checkpoint_position position;
     char *path = run_path(run->options->folder, "best.safetensors", err);
     if (!path) {
         return BITTERN_ERR_MEMORY;
     }
-    bittern_status status = checkpoint_load(path, run->graph, NULL, &position, err);
-    if (status == BITTERN_OK) {
-        graph_weights_changed(run->graph);
-    }
+    bittern_status status = checkpoint_load(path, run->graph, NULL, NULL, err);
     free(path);
     return status;
 }

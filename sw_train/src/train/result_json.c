@@ -28,7 +28,8 @@ static bool add_recipe(cJSON *root, const struct train_run *run)
            cJSON_AddNumberToObject(root, "batch", (double)recipe->training.batch) &&
            cJSON_AddNumberToObject(root, "epochs", (double)run->result->epochs) &&
            cJSON_AddNumberToObject(root, "processes", (double)comm_size(run->options->comm)) &&
-           cJSON_AddStringToObject(root, "backend", backend_description(run->backend)) &&
+           cJSON_AddStringToObject(root, "computed_by", run->position.computed_by) &&
+           cJSON_AddBoolToObject(root, "mixed", run->position.mixed != 0) &&
            cJSON_AddNumberToObject(root, "seconds", run->result->seconds);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "train/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,28 @@ static bittern_status check_position(const struct train_run *run, const char *pa
     return BITTERN_OK;
 }
 
+/* Another number of threads or processes, another CPU or library: as good, but with other bits. */
+static void check_computed_by(struct train_run *run)
+{
+    struct checkpoint_position *position = &run->position;
+    const struct trainer_options *options = run->options;
+    char now[CHECKPOINT_COMPUTED_BY_SIZE];
+    char message[2 * CHECKPOINT_COMPUTED_BY_SIZE + 160];
+
+    run_describe_computer(run, now);
+    if (position->computed_by[0] && strcmp(position->computed_by, now) != 0) {
+        position->mixed = 1;
+        (void)snprintf(message, sizeof message,
+                       "the run was computed by '%s' so far and goes on with '%s': its bits will "
+                       "not be those of a run that was never stopped",
+                       position->computed_by, now);
+        if (options->warn && run->writes) {
+            options->warn(options->user, message);
+        }
+    }
+    memcpy(position->computed_by, now, sizeof now);
+}
+
 bittern_status run_resume(struct train_run *run, struct bittern_error *err)
 {
     char *path = run_path(run->options->folder, "last.safetensors", err);
@@ -91,8 +114,9 @@ bittern_status run_resume(struct train_run *run, struct bittern_error *err)
         status = check_position(run, path, err);
     }
     if (status == BITTERN_OK) {
-        graph_weights_changed(run->graph);
+        check_computed_by(run);
     }
+    run->saved = status == BITTERN_OK;
     free(path);
     return status;
 }

@@ -7,8 +7,8 @@
  *   train_epoch.c    the steps of an epoch; evaluate.c: the test set
  *   teacher.c        the other graph of a distillation
  *   save.c           checkpoints; layer_metrics.c: what an epoch says about each layer
- *   finish.c         final weights, statistics, export, compile, compare; result_json.c:
- * result.json
+ *   finish.c         final weights, statistics, export, compile, compare
+ *   result_json.c    result.json
  *
  * Every rank of a distributed run goes through the same steps. Only rank 0 writes files; whatever
  * can fail on one rank alone goes through run_agree, so that no rank waits for one that has gone.
@@ -45,6 +45,7 @@ struct train_run {
     size_t layer_count;
     struct checkpoint_position position;
     double started;       /* this call */
+    bool saved;           /* last.safetensors holds a state of this run */
     double last_saved;    /* seconds on the clock */
     uint64_t steps_here;  /* training steps of this call: for the time left */
     double steps_started; /* when the first of them began */
@@ -75,6 +76,9 @@ bittern_status run_open_plain_loader(struct train_run *run, struct loader **load
  * optimizer and the teacher are gone then. */
 bittern_status run_widen(struct train_run *run, struct bittern_error *err);
 
+/* "oneDNN 2.6.3, f32, AVX2, 2 threads; 1 process": what the bits of a run depend on */
+void run_describe_computer(const struct train_run *run, char text[CHECKPOINT_COMPUTED_BY_SIZE]);
+
 /* resume.c */
 bittern_status run_resume(struct train_run *run, struct bittern_error *err);
 /* That all ranks stand at the same step; called on all of them. */
@@ -88,16 +92,9 @@ bittern_status teacher_score(struct train_run *run, const float **scores,
                              struct bittern_error *err);
 
 /* train_epoch.c: the rest of the epoch that the run's position is in, up to its last batch */
-struct epoch_clock {
-    double seconds, wait;
-    uint64_t images; /* of all ranks, in this call */
-    double rate;     /* learning rate of the last step */
-    double method_loss;
-};
-bittern_status run_train_epoch(struct train_run *run, struct epoch_clock *clock,
-                               struct bittern_error *err);
-/* Learning rate of the next step. */
-double run_learning_rate(const struct train_run *run);
+bittern_status run_train_epoch(struct train_run *run, struct bittern_error *err);
+/* Learning rate of a step of the epoch that the run's position is in. */
+double run_learning_rate(const struct train_run *run, uint64_t batch);
 
 /* Of training, tests included; 0 where no step tells yet. */
 double run_seconds_left(const struct train_run *run);
@@ -117,9 +114,10 @@ void layer_metrics_update(struct train_run *run);
 /* save.c */
 bittern_status run_save(struct train_run *run, struct bittern_error *err);
 bittern_status run_save_best(struct train_run *run, struct bittern_error *err);
-/* BITTERN_ERR_RANGE with the layer and what to do. */
-bittern_status run_nonfinite_error(const struct train_run *run, const char *what_is,
-                                   struct bittern_error *err);
+/* BITTERN_ERR_RANGE with the layer and what to do.
+ * @param what_is  e.g. "the loss is not finite in"  @param epoch, batch  from 1 on */
+bittern_status run_nonfinite_error(const struct train_run *run, const char *what_is, uint64_t epoch,
+                                   uint64_t batch, struct bittern_error *err);
 
 /* finish.c */
 bittern_status run_finish(struct train_run *run, struct bittern_error *err);

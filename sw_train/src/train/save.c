@@ -4,19 +4,18 @@
 
 #include <stdlib.h>
 
-bittern_status run_nonfinite_error(const struct train_run *run, const char *what_is,
-                                   struct bittern_error *err)
+bittern_status run_nonfinite_error(const struct train_run *run, const char *what_is, uint64_t epoch,
+                                   uint64_t batch, struct bittern_error *err)
 {
     const char *what = NULL;
     const char *layer = graph_find_nonfinite(run->graph, &what);
     return bittern_error_set(
         err, BITTERN_ERR_RANGE,
-        "%s in epoch %llu, batch %llu: %s%s%s is the first that is not a number or infinite; "
+        "%s epoch %llu, batch %llu: %s%s%s is the first that is not a number or infinite; "
         "lower training.learning_rate (now %g)%s",
-        what_is, (unsigned long long)run->position.epoch + 1,
-        (unsigned long long)run->position.batch + 1, layer ? layer : "the loss", layer ? "'s " : "",
-        layer ? what : "", run_learning_rate(run),
-        run->position.step > 0 ? "; the last checkpoint is from before this" : "");
+        what_is, (unsigned long long)epoch, (unsigned long long)batch, layer ? layer : "the loss",
+        layer ? "'s " : "", layer ? what : "", run_learning_rate(run, run->position.batch),
+        run->saved ? "; the last checkpoint is from before this" : "");
 }
 
 static bittern_status save_as(struct train_run *run, const char *name, struct bittern_error *err)
@@ -26,7 +25,8 @@ static bittern_status save_as(struct train_run *run, const char *name, struct bi
         return BITTERN_OK;
     }
     if (graph_find_nonfinite(run->graph, &what)) {
-        return run_nonfinite_error(run, "the weights are not finite", err);
+        return run_nonfinite_error(run, "not saved: the state is not finite after",
+                                   run->position.epoch, run->position.batch, err);
     }
     char *path = run_path(run->options->folder, name, err);
     if (!path) {
@@ -46,6 +46,7 @@ static bittern_status save_as(struct train_run *run, const char *name, struct bi
 bittern_status run_save(struct train_run *run, struct bittern_error *err)
 {
     bittern_status status = save_as(run, "last.safetensors", err);
+    run->saved = run->saved || status == BITTERN_OK;
     run->last_saved = run_seconds();
     return status;
 }

@@ -242,6 +242,13 @@ bittern_status run_widen(struct train_run *run, struct bittern_error *err)
     return open_loaders(run, err);
 }
 
+void run_describe_computer(const struct train_run *run, char text[CHECKPOINT_COMPUTED_BY_SIZE])
+{
+    size_t processes = comm_size(run->options->comm);
+    (void)snprintf(text, CHECKPOINT_COMPUTED_BY_SIZE, "%s; %zu process%s",
+                   backend_description(run->backend), processes, processes == 1 ? "" : "es");
+}
+
 static bittern_status open_parts(struct train_run *run, struct bittern_error *err)
 {
     bittern_status status = check_batch(run, err);
@@ -263,10 +270,11 @@ static bittern_status open_parts(struct train_run *run, struct bittern_error *er
     if (status == BITTERN_OK) {
         status = teacher_open(run, err);
     }
-    if (status == BITTERN_OK && run->options->resume) {
-        status = run_resume(run, err);
+    if (status != BITTERN_OK) {
+        return status;
     }
-    return status;
+    run_describe_computer(run, run->position.computed_by);
+    return run->options->resume ? run_resume(run, err) : BITTERN_OK;
 }
 
 bittern_status run_open(struct train_run *run, struct bittern_error *err)

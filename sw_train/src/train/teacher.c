@@ -31,7 +31,6 @@ static bittern_status check_data(const struct recipe *teacher, const struct reci
 static bittern_status build_teacher(struct train_run *run, const struct recipe *recipe,
                                     const char *path, struct bittern_error *err)
 {
-    struct checkpoint_position position;
     const struct backend_tensor *input = graph_input(run->graph);
     const struct recipe_graph_options options = {.batch = input->n,
                                                  .channels = input->c,
@@ -42,10 +41,9 @@ static bittern_status build_teacher(struct train_run *run, const struct recipe *
     bittern_status status =
         recipe_build_graph(recipe, &options, run->backend, &run->teacher.graph, err);
     if (status == BITTERN_OK) {
-        status = checkpoint_load(path, run->teacher.graph, NULL, &position, err);
+        status = checkpoint_load(path, run->teacher.graph, NULL, NULL, err);
     }
     if (status == BITTERN_OK) {
-        graph_weights_changed(run->teacher.graph);
         status = backend_reorder_create(run->backend, input, graph_input(run->teacher.graph),
                                         &run->teacher.input, err);
     }

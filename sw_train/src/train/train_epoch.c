@@ -9,11 +9,11 @@
 
 #include <math.h>
 
-double run_learning_rate(const struct train_run *run)
+double run_learning_rate(const struct train_run *run, uint64_t batch)
 {
     double batches = (double)loader_batches(run->train_loader);
     return schedule_rate(&run->recipe->training.schedule,
-                         (double)run->position.epoch + (double)run->position.batch / batches);
+                         (double)run->position.epoch + (double)batch / batches);
 }
 
 /* Loss of this rank's images (its share of the batch's mean) and its gradient. */
@@ -60,13 +60,15 @@ static bittern_status forward(struct train_run *run, const struct loader_batch *
     *loss = sums[0];
     *correct = sums[1];
     if (status == BITTERN_OK && !isfinite(*loss)) {
-        status = run_agree(run, run_nonfinite_error(run, "the loss is not finite", err), err);
+        status = run_nonfinite_error(run, "the loss is not finite in", run->position.epoch + 1,
+                                     run->position.batch + 1, err);
+        status = run_agree(run, status, err);
     }
     return status;
 }
 
 static bittern_status train_step(struct train_run *run, const struct loader_batch *batch,
-                                 struct epoch_clock *clock, struct bittern_error *err)
+                                 struct bittern_error *err)
 {
     struct checkpoint_position *position = &run->position;
     double loss = 0.0;
@@ -79,9 +81,8 @@ static bittern_status train_step(struct train_run *run, const struct loader_batc
     if (status != BITTERN_OK) {
         return status;
     }
-    clock->method_loss = graph_add_method_losses(run->graph);
-    clock->rate = run_learning_rate(run);
-    optimizer_step(run->optimizer, clock->rate);
+    position->method_loss_sum += graph_add_method_losses(run->graph);
+    optimizer_step(run->optimizer, run_learning_rate(run, position->batch));
     graph_after_update(run->graph);
 
     size_t images = run->recipe->training.batch;
@@ -90,7 +91,6 @@ static bittern_status train_step(struct train_run *run, const struct loader_batc
     position->loss_sum += loss * (double)images;
     position->correct += (uint64_t)correct;
     position->images += images;
-    clock->images += images;
     run->steps_here++;
     return BITTERN_OK;
 }
@@ -110,47 +110,49 @@ double run_seconds_left(const struct train_run *run)
                                : 0.0;
 }
 
-static struct trainer_progress make_progress(const struct train_run *run,
-                                             const struct epoch_clock *clock, double epoch_started)
+static struct trainer_progress make_progress(const struct train_run *run)
 {
     const struct checkpoint_position *position = &run->position;
     double images = position->images > 0 ? (double)position->images : 1.0;
-    double seconds = run_seconds() - epoch_started;
+    double seconds = position->seconds;
     return (struct trainer_progress){.phase = TRAINER_TRAIN,
                                      .epoch = position->epoch + 1,
                                      .batch = position->batch,
                                      .batches = loader_batches(run->train_loader),
                                      .loss = position->loss_sum / images,
                                      .accuracy = (double)position->correct / images,
-                                     .images_per_second =
-                                         seconds > 0.0 ? (double)clock->images / seconds : 0.0,
+                                     .images_per_second = seconds > 0.0 ? images / seconds : 0.0,
                                      .seconds_left = run_seconds_left(run)};
 }
 
-bittern_status run_train_epoch(struct train_run *run, struct epoch_clock *clock,
-                               struct bittern_error *err)
+/* Time of the epoch up to now; `started`: when it would have begun without interruption. */
+static void count_seconds(struct train_run *run, double started)
+{
+    run->position.seconds = run_seconds() - started;
+    run->position.wait_seconds += loader_take_wait(run->train_loader);
+}
+
+bittern_status run_train_epoch(struct train_run *run, struct bittern_error *err)
 {
     bittern_status status = BITTERN_OK;
-    double started = run_seconds();
+    double started = run_seconds() - run->position.seconds;
     struct loader_batch batch;
 
-    clock->rate = run_learning_rate(run);
     (void)loader_take_wait(run->train_loader);
     if (run->steps_here == 0) {
-        run->steps_started = started;
+        run->steps_started = run_seconds();
     }
     loader_seek(run->train_loader, run->position.epoch, run->position.batch);
     while (status == BITTERN_OK && run->position.batch < loader_batches(run->train_loader) &&
            loader_next(run->train_loader, graph_input(run->graph), &batch)) {
-        status = train_step(run, &batch, clock, err);
+        status = train_step(run, &batch, err);
         if (status != BITTERN_OK) {
             return status;
         }
+        count_seconds(run, started);
         status = save_in_time(run, err);
-        struct trainer_progress progress = make_progress(run, clock, started);
+        struct trainer_progress progress = make_progress(run);
         status = run_report(run, &progress, status, err);
     }
-    clock->seconds = run_seconds() - started;
-    clock->wait = loader_take_wait(run->train_loader);
     return status;
 }

@@ -82,8 +82,8 @@ bittern_status run_report(struct train_run *run, struct trainer_progress *progre
     return status;
 }
 
-static void fill_metrics(struct train_run *run, const struct epoch_clock *clock,
-                         const struct evaluation *test, struct epoch_metrics *metrics)
+static void fill_metrics(struct train_run *run, const struct evaluation *test,
+                         struct epoch_metrics *metrics)
 {
     const struct checkpoint_position *position = &run->position;
     double images = position->images > 0 ? (double)position->images : 1.0;
@@ -92,15 +92,15 @@ static void fill_metrics(struct train_run *run, const struct epoch_clock *clock,
     *metrics = (struct epoch_metrics){
         .epoch = position->epoch + 1,
         .step = position->step,
-        .rate = clock->rate,
+        .rate = run_learning_rate(run, position->batch - 1),
         .train_loss = position->loss_sum / images,
-        .method_loss = clock->method_loss,
+        .method_loss = position->method_loss_sum / (double)position->batch,
         .train_accuracy = (double)position->correct / images,
         .test_loss = test->loss,
         .test_accuracy = test->accuracy,
-        .seconds = clock->seconds,
-        .images_per_second = clock->seconds > 0.0 ? (double)clock->images / clock->seconds : 0.0,
-        .loader_wait_seconds = clock->wait,
+        .seconds = position->seconds,
+        .images_per_second = position->seconds > 0.0 ? images / position->seconds : 0.0,
+        .loader_wait_seconds = position->wait_seconds,
         .layers = run->layers,
         .layer_count = run->layer_count};
 }
@@ -114,9 +114,10 @@ static bittern_status end_epoch(struct train_run *run, const struct epoch_metric
 
     position->epoch++;
     position->batch = 0;
-    position->loss_sum = 0.0;
+    position->loss_sum = position->method_loss_sum = 0.0;
     position->correct = 0;
     position->images = 0;
+    position->seconds = position->wait_seconds = 0.0;
     bool best = position->best_epoch == 0 || metrics->test_accuracy > position->best_accuracy;
     if (best) {
         position->best_accuracy = metrics->test_accuracy;
@@ -137,18 +138,17 @@ static bittern_status end_epoch(struct train_run *run, const struct epoch_metric
 /* A run that was stopped in the test of an epoch resumes with that test. */
 static bittern_status run_epoch(struct train_run *run, struct bittern_error *err)
 {
-    struct epoch_clock clock = {0};
     struct evaluation test = {0};
     struct epoch_metrics metrics;
 
-    bittern_status status = run_train_epoch(run, &clock, err);
+    bittern_status status = run_train_epoch(run, err);
     if (status == BITTERN_OK) {
         status = run_evaluate(run, &test, err);
     }
     if (status != BITTERN_OK) {
         return status;
     }
-    fill_metrics(run, &clock, &test, &metrics);
+    fill_metrics(run, &test, &metrics);
     status = end_epoch(run, &metrics, err);
     struct trainer_progress progress = {.phase = TRAINER_EPOCH_END,
                                         .epoch = metrics.epoch,

@@ -45,6 +45,8 @@ struct trainer_options {
     /* Called on every rank after every batch; a non-zero return on any saves the state and ends
      * all of them with BITTERN_ERR_CANCELLED. */
     int (*progress)(void *user, const struct trainer_progress *progress);
+    /* Something to know that keeps no run from going on; may be NULL. On the first rank. */
+    void (*warn)(void *user, const char *message);
     bittern_progress deploy_progress;
     void *user;
 };

@@ -143,8 +143,13 @@ static const struct checkpoint_position somewhere = {.seed = UINT64_MAX,
                                                      .best_accuracy = 0.1 + 0.2,
                                                      .best_epoch = 2,
                                                      .loss_sum = 1.0 / 3.0,
+                                                     .method_loss_sum = 1.0 / 7.0,
                                                      .correct = 12,
-                                                     .images = 34};
+                                                     .images = 34,
+                                                     .seconds = 0.7,
+                                                     .wait_seconds = 0.1,
+                                                     .computed_by = "a machine",
+                                                     .mixed = 1};
 static const char recipe[] = "title: \"a test\"\ntraining:\n  epochs: 3\n";
 
 static void save(struct run *run)
@@ -201,8 +206,13 @@ static void the_position_comes_back_exactly(void **state)
                                                .best_accuracy = random_unit(&seed),
                                                .best_epoch = random_u64(&seed),
                                                .loss_sum = ldexp(random_unit(&seed), (int)i - 25),
+                                               .method_loss_sum = random_unit(&seed),
                                                .correct = random_u64(&seed),
-                                               .images = random_u64(&seed)};
+                                               .images = random_u64(&seed),
+                                               .seconds = random_unit(&seed),
+                                               .wait_seconds = random_unit(&seed),
+                                               .computed_by = "oneDNN; \"2\" threads",
+                                               .mixed = random_u64(&seed)};
         struct checkpoint_position read;
         if (i == 0) {
             position.best_accuracy = -INFINITY;

@@ -4,6 +4,7 @@
 
 #include "checkpoint/checkpoint.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,45 @@ static void train_with_stops(const char *name, const struct fixture_stop *stops,
     assert_ok(trainer_run(&recipe, &options, result, &err), &err);
 }
 
+/* The epochs of a run's metrics, as text without what the clock says; to be freed. */
+static char *read_epochs(const char *name)
+{
+    static const char *const of_clock[] = {"seconds", "images_per_second", "loader_wait_seconds"};
+    char file[96];
+    size_t size = 0;
+    (void)snprintf(file, sizeof file, "%s/metrics.jsonl", name);
+    char *text = fixture_read(fixture_path(file), &size);
+    char *rest = NULL;
+    cJSON *epochs = cJSON_CreateArray();
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        cJSON *epoch = cJSON_Parse(line);
+        assert_non_null(epoch);
+        if (!cJSON_HasObjectItem(epoch, "epoch")) {
+            cJSON_Delete(epoch); /* the result */
+            continue;
+        }
+        for (size_t i = 0; i < 3; i++) {
+            assert_true(cJSON_GetObjectItem(epoch, of_clock[i])->valuedouble >= 0.0);
+            cJSON_DeleteItemFromObject(epoch, of_clock[i]);
+        }
+        assert_true(cJSON_AddItemToArray(epochs, epoch));
+    }
+    assert_int_equal(cJSON_GetArraySize(epochs), recipe.training.epochs);
+    char *compared = cJSON_PrintUnformatted(epochs);
+    cJSON_Delete(epochs);
+    free(text);
+    return compared;
+}
+
+static void assert_same_metrics(const char *name, const char *other)
+{
+    char *a = read_epochs(name);
+    char *b = read_epochs(other);
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+}
+
 /* One run in one go, one stopped in an epoch, in a test, and at an epoch's end. */
 static void check_resume(const char *name, const char *const *changes)
 {
@@ -53,6 +93,7 @@ static void check_resume(const char *name, const char *const *changes)
     assert_true(whole.float_accuracy == stopped.float_accuracy);
     assert_true(whole.best_accuracy == stopped.best_accuracy);
     assert_int_equal(whole.best_epoch, stopped.best_epoch);
+    assert_same_metrics(one, other);
     (void)snprintf(one, sizeof one, "%s-whole/last.safetensors", name);
     (void)snprintf(other, sizeof other, "%s-stopped/last.safetensors", name);
     fixture_assert_same_tensors(fixture_path(one), fixture_path(other));
@@ -61,7 +102,7 @@ static void check_resume(const char *name, const char *const *changes)
 }
 
 /* Would catch: anything that a step depends on and that no checkpoint holds: moments, Adam's step
- * count, running statistics, the order of images, the schedule's place. */
+ * count, running statistics, the order of images, the schedule's place, sums of the metrics. */
 static void twn_resumes_with_the_same_bits(void **state)
 {
     (void)state;
@@ -139,19 +180,63 @@ static void another_seed_gives_other_weights(void **state)
     free(other);
 }
 
-/* ---- Refusals -------------------------------------------------------------------------------- */
+static void keep_warning(void *user, const char *message)
+{
+    (void)snprintf(user, 512, "%s", message);
+}
 
-static void expect(const struct trainer_options *options, bittern_status expected, const char *part)
+/* Goes on with so many threads; what was warned of, and result.json's word on it. */
+static bool resume_mixed(const char *name, size_t threads, char warning[512])
 {
     struct bittern_error err;
     struct trainer_result result;
-    bittern_status status = trainer_run(&recipe, options, &result, &err);
-    if (status != expected || !strstr(err.message, part)) {
-        fail_msg("%s instead of %s, and '%s' in: %s", bittern_status_name(status),
-                 bittern_status_name(expected), part, status == BITTERN_OK ? "" : err.message);
-    }
-    assert_null(result.layers);
+    struct trainer_options options = fixture_options(name);
+    char file[96];
+    size_t size = 0;
+    options.resume = true;
+    options.threads = threads;
+    options.warn = keep_warning;
+    options.user = warning;
+    warning[0] = '\0';
+    assert_ok(trainer_run(&recipe, &options, &result, &err), &err);
+    trainer_result_clear(&result);
+    (void)snprintf(file, sizeof file, "%s/result.json", name);
+    char *text = fixture_read(fixture_path(file), &size);
+    cJSON *json = cJSON_Parse(text);
+    assert_non_null(json);
+    bool mixed = cJSON_IsTrue(cJSON_GetObjectItem(json, "mixed"));
+    cJSON_Delete(json);
+    free(text);
+    return mixed;
 }
+
+/* Would catch: a run of several machines that passes for one that can be repeated bit for bit. */
+static void another_number_of_threads_is_warned_of_and_remembered(void **state)
+{
+    struct bittern_error err;
+    struct trainer_result result;
+    struct trainer_options options = fixture_options("threads");
+    struct fixture_stop stop = {TRAINER_TRAIN, 3};
+    char warning[512];
+    (void)state;
+    fixture_recipe(&recipe, CHANGES("training.epochs=1"));
+    options.progress = fixture_stop_progress;
+    options.user = &stop;
+    assert_int_equal(trainer_run(&recipe, &options, &result, &err), BITTERN_ERR_CANCELLED);
+    assert_false(resume_mixed("threads", 2, warning));
+    assert_string_equal(warning, "");
+
+    stop = (struct fixture_stop){TRAINER_TRAIN, 3};
+    options.replace = true;
+    assert_int_equal(trainer_run(&recipe, &options, &result, &err), BITTERN_ERR_CANCELLED);
+    assert_true(resume_mixed("threads", 1, warning));
+    assert_non_null(strstr(warning, "2 threads; 1 process' so far"));
+    assert_non_null(strstr(warning, "1 thread; 1 process'"));
+    assert_true(resume_mixed("threads", 1, warning));
+    assert_string_equal(warning, "");
+}
+
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 static void make_run(const char *name)
 {
@@ -173,15 +258,15 @@ static void a_run_in_the_folder_is_neither_overwritten_nor_mixed(void **state)
     (void)state;
     make_run("other");
     char *before = fixture_read(fixture_path("other/last.safetensors"), &size);
-    expect(&options, BITTERN_ERR_MISMATCH, "holds a run already");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "holds a run already");
     options.resume = true;
     options.seed = 77;
-    expect(&options, BITTERN_ERR_MISMATCH, "seed 5, not 77");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "seed 5, not 77");
     options.seed = 5;
     fixture_recipe(&recipe, CHANGES("training.epochs=1", "training.batch=20"));
-    expect(&options, BITTERN_ERR_MISMATCH, "training.batch");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "training.batch");
     fixture_recipe(&recipe, CHANGES("training.epochs=1", "network.layers=16-10"));
-    expect(&options, BITTERN_ERR_MISMATCH, "network.layers");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "network.layers");
     char *after = fixture_read(fixture_path("other/last.safetensors"), &size_after);
     assert_int_equal(size, size_after);
     assert_memory_equal(before, after, size);
@@ -213,7 +298,7 @@ static void a_missing_or_truncated_checkpoint_is_refused(void **state)
     (void)state;
     fixture_recipe(&recipe, CHANGES("training.epochs=1"));
     options.resume = true;
-    expect(&options, BITTERN_ERR_NOT_FOUND, "nothing to resume");
+    fixture_expect(&recipe, &options, BITTERN_ERR_NOT_FOUND, "nothing to resume");
     make_run("cut");
     options = fixture_options("cut");
     options.resume = true;
@@ -223,7 +308,7 @@ static void a_missing_or_truncated_checkpoint_is_refused(void **state)
         assert_non_null(file);
         assert_int_equal(fwrite(bytes, 1, cut, file), cut);
         assert_int_equal(fclose(file), 0);
-        expect(&options, BITTERN_ERR_FORMAT, "last.safetensors");
+        fixture_expect(&recipe, &options, BITTERN_ERR_FORMAT, "last.safetensors");
     }
     free(bytes);
 }
@@ -238,6 +323,7 @@ int main(void)
         cmocka_unit_test(ttq_resumes_with_the_same_bits),
         cmocka_unit_test(saving_often_changes_nothing),
         cmocka_unit_test(another_seed_gives_other_weights),
+        cmocka_unit_test(another_number_of_threads_is_warned_of_and_remembered),
         cmocka_unit_test(a_run_in_the_folder_is_neither_overwritten_nor_mixed),
         cmocka_unit_test(a_new_title_does_not_keep_a_run_from_resuming),
         cmocka_unit_test(a_missing_or_truncated_checkpoint_is_refused),

@@ -10,18 +10,6 @@
 
 static struct recipe recipe; /* large for a stack */
 
-static void expect(const struct trainer_options *options, bittern_status expected, const char *part)
-{
-    struct bittern_error err;
-    struct trainer_result result;
-    bittern_status status = trainer_run(&recipe, options, &result, &err);
-    if (status != expected || !strstr(err.message, part)) {
-        fail_msg("%s instead of %s, and '%s' in: %s", bittern_status_name(status),
-                 bittern_status_name(expected), part, status == BITTERN_OK ? "" : err.message);
-    }
-    assert_null(result.layers);
-}
-
 /* Would catch: hours of training on numbers that are none, or a checkpoint full of them. */
 static void a_loss_that_is_not_finite_ends_the_run_and_names_the_layer(void **state)
 {
@@ -41,6 +29,22 @@ static void a_loss_that_is_not_finite_ends_the_run_and_names_the_layer(void **st
     assert_non_null(strstr(err.message, "lower training.learning_rate (now 100)"));
 }
 
+/* Would catch: a checkpoint of weights that the last step of an epoch has blown up, after a loss
+ * that was finite: one batch an epoch, so no other loss follows. */
+static void weights_that_are_not_finite_are_not_saved(void **state)
+{
+    struct trainer_options options = fixture_options("overflow");
+    (void)state;
+    fixture_recipe(&recipe, CHANGES("weights.method=full", "network.activation=relu",
+                                    "training.optimizer=sgd", "training.momentum=0",
+                                    "network.layers=32-10", "data.train_images=40"));
+    recipe.training.schedule.rate = 3e38; /* no recipe may have it */
+    fixture_expect(&recipe, &options, BITTERN_ERR_RANGE,
+                   "not saved: the state is not finite after epoch 1, batch 0");
+    assert_int_not_equal(access(fixture_path("overflow/last.safetensors"), F_OK), 0);
+    assert_int_not_equal(access(fixture_path("overflow/best.safetensors"), F_OK), 0);
+}
+
 /* Would catch: a folder or a file that appears before a run that cannot start. */
 static void missing_data_is_said_with_the_command_that_gets_it(void **state)
 {
@@ -50,7 +54,7 @@ static void missing_data_is_said_with_the_command_that_gets_it(void **state)
     (void)snprintf(data, sizeof data, "%s", fixture_path("elsewhere"));
     options.data_dir = data;
     fixture_recipe(&recipe, CHANGES("data.set=mnist"));
-    expect(&options, BITTERN_ERR_NOT_FOUND, "bittern data fetch mnist");
+    fixture_expect(&recipe, &options, BITTERN_ERR_NOT_FOUND, "bittern data fetch mnist");
     assert_int_not_equal(access(fixture_path("no-data"), F_OK), 0);
 }
 
@@ -60,13 +64,13 @@ static void sizes_that_do_not_fit_the_data_are_refused(void **state)
     struct trainer_options options = fixture_options("sizes");
     (void)state;
     fixture_recipe(&recipe, CHANGES("training.batch=401"));
-    expect(&options, BITTERN_ERR_RANGE, "400 images do not fill one batch of 401");
+    fixture_expect(&recipe, &options, BITTERN_ERR_RANGE, "400 images do not fill one batch of 401");
     fixture_recipe(&recipe, CHANGES("data.train_images=500"));
-    expect(&options, BITTERN_ERR_MISMATCH, "data.train_images is 500");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "data.train_images is 500");
     fixture_recipe(&recipe, CHANGES("data.test_images=201"));
-    expect(&options, BITTERN_ERR_MISMATCH, "data.test_images is 201");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "data.test_images is 201");
     fixture_recipe(&recipe, CHANGES("network.layers=4C5p0-MP2-4C15p0-10"));
-    expect(&options, BITTERN_ERR_MISMATCH, "conv2");
+    fixture_expect(&recipe, &options, BITTERN_ERR_MISMATCH, "conv2");
 }
 
 /* Would catch: a save that a full disk cuts short, and that takes the older state with it. */
@@ -114,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run_and_names_the_layer),
+        cmocka_unit_test(weights_that_are_not_finite_are_not_saved),
         cmocka_unit_test(missing_data_is_said_with_the_command_that_gets_it),
         cmocka_unit_test(sizes_that_do_not_fit_the_data_are_refused),
         cmocka_unit_test(a_full_disk_leaves_the_previous_checkpoint),

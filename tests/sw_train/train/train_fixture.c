@@ -99,6 +99,19 @@ struct trainer_options fixture_options(const char *name)
                                     .verify_images = 20};
 }
 
+void fixture_expect(const struct recipe *recipe, const struct trainer_options *options,
+                    bittern_status expected, const char *part)
+{
+    struct bittern_error err;
+    struct trainer_result result;
+    bittern_status status = trainer_run(recipe, options, &result, &err);
+    if (status != expected || !strstr(err.message, part)) {
+        fail_msg("%s instead of %s, and '%s' in: %s", bittern_status_name(status),
+                 bittern_status_name(expected), part, status == BITTERN_OK ? "" : err.message);
+    }
+    assert_null(result.layers);
+}
+
 int fixture_stop_progress(void *user, const struct trainer_progress *progress)
 {
     struct fixture_stop *stop = user;

@@ -31,6 +31,10 @@ void fixture_recipe(struct recipe *recipe, const char *const *overrides);
 /* Options for a run in FOLDER/name, with one seed, two threads, no progress. */
 struct trainer_options fixture_options(const char *name);
 
+/* A run that must end with an error in whose message `part` stands. */
+void fixture_expect(const struct recipe *recipe, const struct trainer_options *options,
+                    bittern_status expected, const char *part);
+
 /* A progress callback that asks to stop after so many calls of a phase; user points to it. */
 struct fixture_stop {
     enum trainer_phase phase;
