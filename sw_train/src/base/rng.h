@@ -8,7 +8,6 @@
 #ifndef BITTERN_TRAIN_RNG_H
 #define BITTERN_TRAIN_RNG_H
 
-#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,13 +51,6 @@ static inline double rng_unit(struct rng *rng)
 static inline size_t rng_below(struct rng *rng, size_t bound)
 {
     return (size_t)(((rng_next(rng) >> 32) * (uint64_t)bound) >> 32);
-}
-
-/* Standard normal (Box and Muller, 1958). */
-static inline double rng_normal(struct rng *rng)
-{
-    double radius = sqrt(-2.0 * log(1.0 - rng_unit(rng)));
-    return radius * cos(6.283185307179586 * rng_unit(rng));
 }
 
 #endif

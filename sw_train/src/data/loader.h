@@ -79,7 +79,7 @@ size_t loader_images(const struct loader *loader);
 /* Go to a batch of an epoch; the thread starts on it at once. Before the first call of this there
  * is no epoch, and loader_next says that it is at an end. */
 void loader_seek(struct loader *loader, uint64_t epoch, size_t batch);
-/* Copy (or swap) the next batch into `tensor`, wait for it if it is not ready, and start the one
+/* Copy the next batch into `tensor`, wait for it if it is not ready, and start the one
  * after it. false at the end of the epoch; loader_seek then starts another. */
 bool loader_next(struct loader *loader, struct backend_tensor *tensor, struct loader_batch *batch);
 /* Seconds that loader_next waited, since the last call of this. */

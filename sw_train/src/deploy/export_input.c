@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-#define MOST_CHANNELS 4
-
 static bool is_normalized(const struct input_encoding *encoding)
 {
     for (size_t c = 0; c < encoding->channels; c++) {
@@ -35,7 +33,7 @@ static double exported_level(const struct input_encoding *encoding, size_t chann
 
 static void check_table(struct exporter *e, const struct input_encoding *encoding)
 {
-    float table[MOST_CHANNELS * 256];
+    float table[INPUT_ENCODING_MAX_CHANNELS * 256];
 
     input_encoding_table(encoding, table);
     for (size_t c = 0; c < encoding->channels && e->status == BITTERN_OK; c++) {
@@ -57,7 +55,7 @@ static void add_channel_constant(struct exporter *e, const char *name, size_t ch
                                  const double *values)
 {
     const int64_t dims[] = {1, (int64_t)channels, 1, 1};
-    float singles[MOST_CHANNELS];
+    float singles[INPUT_ENCODING_MAX_CHANNELS];
 
     for (size_t c = 0; c < channels; c++) {
         singles[c] = (float)values[c];
@@ -82,11 +80,11 @@ void export_input(struct exporter *e, const struct input_encoding *encoding)
     const int64_t dims[] = {0, (int64_t)input->c, (int64_t)input->h, (int64_t)input->w};
     const char *tensor = "image";
 
-    if (encoding->channels != input->c || input->c > MOST_CHANNELS) {
+    if (encoding->channels != input->c || input->c > INPUT_ENCODING_MAX_CHANNELS) {
         e->status = bittern_error_set(
             e->err, BITTERN_ERR_MISMATCH,
             "the input encoding is for %zu channels, the graph's input has %zu (%d at most)",
-            encoding->channels, input->c, MOST_CHANNELS);
+            encoding->channels, input->c, INPUT_ENCODING_MAX_CHANNELS);
         return;
     }
     e->status = bittern_model_add_input(e->model, "image", dims, 4, e->err);
