@@ -2,8 +2,6 @@
 /* Everything that a run needs before its first step, and its end. */
 #include "train/run.h"
 
-#include "base/file.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,13 +62,11 @@ static bittern_status start_folder(struct train_run *run, struct bittern_error *
     if (!run->writes) {
         return BITTERN_OK;
     }
-    bittern_status status = file_make_directory(options->folder, err);
+    /* The metrics hold the folder's lock: a run that still writes there keeps its files. */
+    bittern_status status = metrics_open(options->folder, options->resume ? run->position.epoch : 0,
+                                         &run->metrics, err);
     if (status == BITTERN_OK && !options->resume && options->replace) {
         status = remove_old_files(run, err);
-    }
-    if (status == BITTERN_OK) {
-        status = metrics_open(options->folder, options->resume ? run->position.epoch : 0,
-                              &run->metrics, err);
     }
     return status;
 }

@@ -274,6 +274,24 @@ static void a_run_in_the_folder_is_neither_overwritten_nor_mixed(void **state)
     free(after);
 }
 
+/* Would catch: files of a run that still trains, deleted before it is found to be there. */
+static void a_run_at_work_keeps_its_files_where_another_one_would_replace_it(void **state)
+{
+    struct bittern_error err;
+    struct metrics *at_work = NULL;
+    struct trainer_options options = fixture_options("busy");
+    size_t size = 0;
+    (void)state;
+    make_run("busy");
+    assert_ok(metrics_open(options.folder, 1, &at_work, &err), &err);
+    options.replace = true;
+    fixture_expect(&recipe, &options, BITTERN_ERR_IO, "another run writes into");
+    metrics_close(at_work);
+    free(fixture_read(fixture_path("busy/last.safetensors"), &size));
+    free(fixture_read(fixture_path("busy/best.safetensors"), &size));
+    free(fixture_read(fixture_path("busy/result.json"), &size));
+}
+
 /* Would catch: words in a recipe that keep a run from being resumed. */
 static void a_new_title_does_not_keep_a_run_from_resuming(void **state)
 {
@@ -325,6 +343,7 @@ int main(void)
         cmocka_unit_test(another_seed_gives_other_weights),
         cmocka_unit_test(another_number_of_threads_is_warned_of_and_remembered),
         cmocka_unit_test(a_run_in_the_folder_is_neither_overwritten_nor_mixed),
+        cmocka_unit_test(a_run_at_work_keeps_its_files_where_another_one_would_replace_it),
         cmocka_unit_test(a_new_title_does_not_keep_a_run_from_resuming),
         cmocka_unit_test(a_missing_or_truncated_checkpoint_is_refused),
     };
