@@ -120,6 +120,45 @@ static bittern_status write_result(struct train_run *run, struct bittern_error *
 
 /* ---- Deployment ------------------------------------------------------------------------------ */
 
+/* What the recipe itself keeps in floating point: that is what a user can change. */
+static void list_float_keys(const struct recipe *recipe, char *text, size_t size)
+{
+    const enum activation_kind activation = recipe->network.activation.kind;
+    const bool all_full = recipe->weights.kind == METHOD_FULL;
+    const struct {
+        bool is_float;
+        const char *setting;
+    } keys[] = {
+        {!recipe->data.quantize, "data.input_bits: 32"},
+        {activation == ACTIVATION_RELU, "network.activation: relu"},
+        {activation == ACTIVATION_CLIP, "network.activation: clip"},
+        {all_full, "weights.method: full"},
+        {!all_full && recipe->first_weights.kind == METHOD_FULL, "weights.first.method: full"},
+        {!all_full && recipe->last_weights.kind == METHOD_FULL, "weights.last.method: full"},
+    };
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && used < size; i++) {
+        if (keys[i].is_float) {
+            int length =
+                snprintf(text + used, size - used, "%s%s", used ? ", " : "", keys[i].setting);
+            used += length > 0 ? (size_t)length : 0;
+        }
+    }
+}
+
+static void give_reason(struct train_run *run, const char *compiler_message)
+{
+    char keys[256];
+    struct trainer_result *result = run->result;
+    list_float_keys(run->recipe, keys, sizeof keys);
+    (void)snprintf(result->reason, sizeof result->reason, "%s%s%s",
+                   keys[0] ? "the recipe keeps floating point (" : "", keys,
+                   keys[0] ? "), which has no integer form; the compiler stopped at " : "");
+    size_t used = strlen(result->reason);
+    (void)snprintf(result->reason + used, sizeof result->reason - used, "%s", compiler_message);
+}
+
 /* A network that has no integer form (a 32-bit layer, float input) is no failure of the run. */
 static bittern_status compile(struct train_run *run, const struct bittern_model *model,
                               struct bittern_network **network, struct bittern_error *err)
@@ -130,7 +169,7 @@ static bittern_status compile(struct train_run *run, const struct bittern_model 
 
     bittern_status status = bittern_network_compile(model, &options, network, &reason);
     if (status == BITTERN_ERR_UNSUPPORTED || status == BITTERN_ERR_RANGE) {
-        (void)snprintf(result->reason, sizeof result->reason, "%s", reason.message);
+        give_reason(run, reason.message);
         return BITTERN_OK;
     }
     if (status != BITTERN_OK) {

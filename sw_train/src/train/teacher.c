@@ -65,7 +65,7 @@ bittern_status teacher_open(struct train_run *run, struct bittern_error *err)
     if (!path) {
         return bittern_error_set(err, BITTERN_ERR_ARGUMENT,
                                  "the recipe distills from a teacher, and none was given: name the "
-                                 "checkpoint of a full-precision run, or set "
+                                 "checkpoint of a full-precision run (--teacher FILE), or set "
                                  "training.distillation.weight=0");
     }
     struct recipe *recipe = calloc(1, sizeof *recipe);
