@@ -4,6 +4,8 @@
 
 #include <bittern/version.h>
 #include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 static const char *depth_name(enum method_depth depth)
 {
@@ -12,6 +14,14 @@ static const char *depth_name(enum method_depth depth)
                                         [METHOD_DEPTH_BINARY] = "binary",
                                         [METHOD_DEPTH_TERNARY] = "ternary"};
     return names[depth];
+}
+
+/* As it is: a double would round it above 2^53. */
+static bool add_seed(cJSON *root, uint64_t seed)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, seed);
+    return cJSON_AddRawToObject(root, "seed", text) != NULL;
 }
 
 static bool add_recipe(cJSON *root, const struct train_run *run)
@@ -24,7 +34,7 @@ static bool add_recipe(cJSON *root, const struct train_run *run)
            cJSON_AddStringToObject(root, "data", recipe->data.set) &&
            cJSON_AddStringToObject(root, "network", recipe->network.layers) &&
            cJSON_AddStringToObject(root, "method", method_name(recipe->weights.kind)) &&
-           cJSON_AddNumberToObject(root, "seed", (double)run->options->seed) &&
+           add_seed(root, run->options->seed) &&
            cJSON_AddNumberToObject(root, "batch", (double)recipe->training.batch) &&
            cJSON_AddNumberToObject(root, "epochs", (double)run->result->epochs) &&
            cJSON_AddNumberToObject(root, "processes", (double)comm_size(run->options->comm)) &&
