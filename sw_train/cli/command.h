@@ -51,8 +51,8 @@ void train_progress_warn(void *user, const char *message);
 void train_progress_clear(struct train_progress *progress);
 
 /* Print the result for people; an exit code. */
-int train_print_result(const struct recipe *recipe, const char *folder,
-                       const struct trainer_result *result);
+int train_print_result(const struct train_arguments *arguments, const struct recipe *recipe,
+                       const char *folder, const struct trainer_result *result);
 /* Print FOLDER/result.json on stdout. */
 int train_print_json(const char *folder);
 

@@ -109,7 +109,8 @@ static bittern_status train(const struct train_arguments *arguments, const struc
 static int print_result(const struct train_arguments *arguments, const struct recipe *recipe,
                         const char *folder, const struct trainer_result *result)
 {
-    return arguments->json ? train_print_json(folder) : train_print_result(recipe, folder, result);
+    return arguments->json ? train_print_json(folder)
+                           : train_print_result(arguments, recipe, folder, result);
 }
 
 /* The run's own recipe, with what was changed on its command line. */

@@ -181,8 +181,9 @@ static int take_option(int option, const char *value, struct train_arguments *ar
 
 static int check_arguments(int argc, char **argv, struct train_arguments *arguments, bool *done)
 {
-    if (arguments->list && optind == argc) {
-        return recipe_file_list();
+    if (arguments->list) {
+        return optind == argc ? recipe_file_list()
+                              : cli_usage("train", "--list prints recipes and takes none");
     }
     bool own_recipe = arguments->resume && arguments->out && optind == argc;
     if (optind + 1 != argc && !own_recipe) {

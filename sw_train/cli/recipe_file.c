@@ -35,9 +35,10 @@ static const char *recipe_folder(size_t index, char *buffer, size_t size)
     return buffer;
 }
 
+/* One that may not be read is found, too: reading it says why. */
 static bool is_file(const char *path)
 {
-    return access(path, R_OK) == 0;
+    return access(path, F_OK) == 0;
 }
 
 static bool ends_in_yaml(const char *name)
@@ -105,7 +106,9 @@ static bool list_folder(const char *folder)
     if (code != 0) {
         return false;
     }
-    printf("In %s:\n", folder);
+    char *whole = realpath(folder, NULL);
+    printf("In %s:\n", whole ? whole : folder);
+    free(whole);
     cli_table_start(&table, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         add_recipe(&table, found.gl_pathv[i]);

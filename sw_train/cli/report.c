@@ -60,8 +60,23 @@ static void print_integer(const struct trainer_result *result)
     }
 }
 
-int train_print_result(const struct recipe *recipe, const char *folder,
-                       const struct trainer_result *result)
+/* The command that classifies the same test images with the program. */
+static void print_next(const struct train_arguments *arguments, const struct recipe *recipe,
+                       const char *folder)
+{
+    printf("\nNext: bittern run %s/%s.btn --dataset %s", folder, recipe->base_name,
+           recipe->data.set);
+    if (arguments->data) {
+        printf(" --data %s", arguments->data);
+    }
+    if (recipe->data.test_images > 0) {
+        printf(" --images %zu", recipe->data.test_images);
+    }
+    printf("\n");
+}
+
+int train_print_result(const struct train_arguments *arguments, const struct recipe *recipe,
+                       const char *folder, const struct trainer_result *result)
 {
     printf("\n");
     if (!print_layers(result)) {
@@ -78,8 +93,7 @@ int train_print_result(const struct recipe *recipe, const char *folder,
            folder, recipe->base_name, result->compiled ? recipe->base_name : "",
            result->compiled ? ".btn, " : "");
     if (result->compiled) {
-        printf("\nNext: bittern run %s/%s.btn --dataset %s\n", folder, recipe->base_name,
-               recipe->data.set);
+        print_next(arguments, recipe, folder);
     }
     return cli_finish_output("train");
 }
