@@ -38,10 +38,12 @@ mkdir -p "$out"
 echo
 if "$bittern" data show mnist --split test --samples 0 >/dev/null 2>&1; then
     data=mnist
+    set_data=
     echo "1. The data: MNIST's test images"
     "$bittern" data show mnist --split test --samples 2
 else
     data=digits
+    set_data=" --set data.set=digits --data $out"
     echo "1. The data: digits, drawn the same on every machine"
     [ -d "$out/digits" ] || "$bittern" data make digits --data "$out"
     export BITTERN_DATA="$out"
@@ -68,5 +70,9 @@ Done. Both programs are in $out. To go on:
   docs/model-format.md                                           bring your own network
   docs/numerics.md                                               why the integers are exact
 
-Training and the simulated accelerator are not part of Bittern yet: this is what exists.
+Train a network yourself, in minutes:
+
+  $bittern train mnist-lenet5-sq --quick$set_data
+
+The simulated accelerator is not part of Bittern yet: this is what exists.
 EOF
