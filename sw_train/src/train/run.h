@@ -72,8 +72,8 @@ void run_close(struct train_run *run);
 bittern_status run_open_plain_loader(struct train_run *run, struct loader **loader,
                                      struct bittern_error *err);
 
-/* Go on in f32 where training was in bf16, which cannot hold the integer network's accumulators; the
- * optimizer and the teacher are gone then. */
+/* Go on in f32 where training was in bf16, which cannot hold the integer network's accumulators;
+ * the optimizer and the teacher are gone then. */
 bittern_status run_widen(struct train_run *run, struct bittern_error *err);
 
 /* "oneDNN 2.6.3, f32, AVX2, 2 threads; 1 process": what the bits of a run depend on */
