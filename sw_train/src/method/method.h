@@ -14,7 +14,7 @@
  * At the end of training finish decides what the layer is.
  *
  * Forward without a step is for evaluation: it is not random, and gives the weights that finish
- * would give now (SQ: after the decision, TTQ: with the exported ratio, R1 and R2: quantized). So
+ * would give now (TTQ: with the exported ratio, R1 and R2: quantized). So
  * what is evaluated is what is exported.
  *
  * Where latent_count is 2, the two arrays must be initialized independently (STTN).
