@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides each cycle what enters the pipeline: a step of the kernel for a group of lanes, or a
+// tile's parameters on their way from the weight ring. Walks through tiles, groups, planes and
+// steps; waits for rows of weights, for images that are still being loaded, and for room behind
+// the array. Combinational from the queues of kernel_walker and lane_generator.
+`default_nettype none
+
+module layer_issue #(
+    // Bits of a word (parameters are 128 bits a channel), rows of the weight ring.
+    parameter WORD = 128,
+    parameter WEIGHT_ROWS = 512,
+    parameter ROW_BITS = 9
+) (
+    input  wire                clk,
+    input  wire                rst_n,
+    // The pipeline moves.
+    input  wire                ce,
+    input  wire                start,
+    // Fields of the LAYER descriptor; images of the sub-batch and how many are loaded.
+    input  wire                wait_input,
+    input  wire [3:0]          planes,
+    input  wire [63:0]         multipliers,
+    input  wire [15:0]         tiles,
+    input  wire [15:0]         rows_per_plane,
+    input  wire [15:0]         rows_per_tile,
+    input  wire [15:0]         images,
+    input  wire [15:0]         images_loaded,
+    // Next step and next group, see there; `image`: number of the group's last image.
+    input  wire                step_valid,
+    input  wire [ROW_BITS-1:0] step_row,
+    input  wire                step_last,
+    output wire                step_pop,
+    input  wire                group_valid,
+    input  wire                group_last,
+    input  wire [11:0]         group_image,
+    output wire                group_pop,
+    // Weight ring: rows written so far, rows that this layer is done with.
+    input  wire [15:0]         ring_rows_loaded,
+    output reg                 ring_release,
+    output reg  [15:0]         ring_release_rows,
+    // Parameters that the output stage has taken over.
+    input  wire                parameters_taken,
+    // What enters the pipeline: one of the two, with its row of the ring.
+    output wire                issue_step,
+    output wire                issue_parameters,
+    output wire [ROW_BITS-1:0] issue_row,
+    output wire                sum_first,
+    output wire                sum_last,
+    output wire                first_plane,
+    output wire                last_plane,
+    output wire                first_group,
+    output wire [7:0]          multiplier,
+    // All of the layer has entered.
+    output wire                finished,
+    // Why nothing did.
+    output wire                waits_weights,
+    output wire                waits_input
+);
+    localparam PROWS = (128 + WORD - 1) / WORD;
+    localparam [15:0] PARAMETER_ROWS = PROWS[15:0];
+
+    reg [15:0] tile_row_reg;      // first row of this tile, since reset (wraps)
+    reg [15:0] plane_row_reg;     // first row of this plane, behind tile_row_reg
+    reg [15:0] ready_rows_reg;    // rows of this tile that are there (and more)
+    reg [15:0] tiles_left_reg;
+    reg [3:0]  plane_reg;
+    reg [63:0] multipliers_reg;
+    reg        parameters_reg;    // the tile's parameters have not entered yet
+    reg [1:0]  parameter_row_reg;
+    reg [1:0]  parameter_sets_reg;
+    reg        sum_first_reg;
+    reg        first_group_reg;
+    reg        running_reg;
+    reg        moved_reg;         // ready_rows_reg belongs to the last tile still
+
+    wire [15:0] row          = parameters_reg ? {14'd0, parameter_row_reg}
+                                              : plane_row_reg + {{(16-ROW_BITS){1'b0}}, step_row};
+    wire        row_there    = row < ready_rows_reg && !moved_reg;
+    wire        image_there  = !wait_input || images_loaded >= images ||
+                               {4'd0, group_image} < images_loaded;
+    wire        can_step     = running_reg && !parameters_reg && step_valid && group_valid;
+    wire        can_load     = running_reg && parameters_reg && parameter_sets_reg != 2'd2;
+    wire [15:0] address      = tile_row_reg + row;
+
+    assign issue_step       = ce && can_step && row_there && image_there;
+    assign issue_parameters = ce && can_load && row_there;
+    assign issue_row        = address[ROW_BITS-1:0];
+    assign step_pop         = issue_step;
+    assign sum_first        = sum_first_reg;
+    assign sum_last         = step_last;
+    assign first_plane      = plane_reg == 4'd0;
+    assign last_plane       = plane_reg + 4'd1 == planes;
+    assign first_group      = first_group_reg && first_plane;
+    assign multiplier       = planes == 4'd1 ? 8'd1 : multipliers_reg[7:0];
+    assign group_pop        = issue_step && step_last && last_plane;
+    assign finished         = !running_reg;
+    assign waits_weights    = (can_step || can_load) && !row_there;
+    assign waits_input      = can_step && row_there && !image_there;
+
+    wire tile_end = group_pop && group_last;
+
+    always @(posedge clk) begin
+        ring_release      <= rst_n && tile_end;
+        ring_release_rows <= rows_per_tile;
+        // Stale by a cycle, which only makes it smaller, but for a change of tile.
+        ready_rows_reg    <= ring_rows_loaded - tile_row_reg;
+        moved_reg         <= tile_end || start;
+
+        if (!rst_n)
+            tile_row_reg <= 16'd0;
+        else if (tile_end)
+            tile_row_reg <= tile_row_reg + rows_per_tile;
+
+        if (!rst_n)
+            running_reg <= 1'b0;
+        else if (start)
+            running_reg <= 1'b1;
+        else if (tile_end && tiles_left_reg == 16'd1)
+            running_reg <= 1'b0;
+
+        if (start) begin
+            tiles_left_reg     <= tiles;
+            plane_reg          <= 4'd0;
+            multipliers_reg    <= multipliers;
+            parameters_reg     <= 1'b1;
+            parameter_row_reg  <= 2'd0;
+            plane_row_reg      <= PARAMETER_ROWS;
+            sum_first_reg      <= 1'b1;
+            first_group_reg    <= 1'b1;
+        end else begin
+            if (issue_parameters) begin
+                parameter_row_reg <= parameter_row_reg + 2'd1;
+                if ({14'd0, parameter_row_reg} + 16'd1 == PARAMETER_ROWS)
+                    parameters_reg <= 1'b0;
+            end
+            if (issue_step) begin
+                sum_first_reg <= step_last;
+                if (step_last) begin
+                    plane_reg       <= last_plane ? 4'd0 : plane_reg + 4'd1;
+                    multipliers_reg <= last_plane ? multipliers : multipliers_reg >> 8;
+                    plane_row_reg   <= last_plane ? PARAMETER_ROWS : plane_row_reg + rows_per_plane;
+                    if (last_plane)
+                        first_group_reg <= group_last;
+                end
+            end
+            if (tile_end) begin
+                tiles_left_reg    <= tiles_left_reg - 16'd1;
+                parameters_reg    <= 1'b1;
+                parameter_row_reg <= 2'd0;
+            end
+        end
+
+        if (!rst_n || start)
+            parameter_sets_reg <= 2'd0;
+        else
+            parameter_sets_reg <= parameter_sets_reg - {1'b0, parameters_taken} +
+                {1'b0, issue_parameters && {14'd0, parameter_row_reg} + 16'd1 == PARAMETER_ROWS};
+    end
+
+    wire unused = &{1'b0, address[15:ROW_BITS], WEIGHT_ROWS != 0};
+endmodule
+
+`default_nettype wire
