@@ -115,7 +115,7 @@ module bittern_core #(
 
     // ---- Stage 0 --------------------------------------------------------------------------------------
 
-    wire                ce;
+    reg                 ce;
     wire                step_valid, step_pop, step_last;
     wire [AB-1:0]       lo_offset, hi_offset;
     wire [11:0]         lo_row, lo_column, hi_row, hi_column;
@@ -296,7 +296,7 @@ module bittern_core #(
     // ---- Stages 7 to 10: the array; then the output stage ---------------------------------------------
 
     wire [OC*PX*ACC_BITS-1:0] acc;
-    wire                      output_ready, output_idle;
+    wire                      ready_next, output_idle;
 
     compute_array #(
         .WORD(WORD), .OC(OC), .PX(PX), .ACC_BITS(ACC_BITS), .HAS_XNOR(HAS_XNOR),
@@ -324,7 +324,7 @@ module bittern_core #(
         .parameters_taken(parameters_taken),
         .group_push(issue_step && sum_last),
         .group({first_plane, last_plane, multiplier, first_group, counts, pixel}),
-        .offer(last_pipe[10]), .ready(output_ready), .acc(acc), .idle(output_idle),
+        .ce(ce), .offer(last_pipe[10]), .ready_next(ready_next), .acc(acc), .idle(output_idle),
         .load_valid(load_valid), .load_ready(load_ready), .load_address(load_address),
         .load_data(load_data), .write_enable(write_enable), .write_row(write_row),
         .write_data(write_data),
@@ -332,7 +332,10 @@ module bittern_core #(
         .result_tile(result_tile), .result_data(result_data)
     );
 
-    assign ce         = !last_pipe[10] || output_ready;
+    // Decided a cycle ahead, from what stage 10 will hold then.
+    always @(posedge clk)
+        ce <= !rst_n || ready_next || !(ce ? last_pipe[9] : last_pipe[10]);
+
     assign layer_done = busy_reg && !start_reg && !layer_start && finished && output_idle;
 
     assign event_compute = issue_step;

@@ -61,7 +61,10 @@ module layer_issue #(
 
     reg [15:0] tile_row_reg;      // first row of this tile, since reset (wraps)
     reg [15:0] plane_row_reg;     // first row of this plane, behind tile_row_reg
+    reg [15:0] plane_after_reg;   // the same of the next plane
+    reg [15:0] base_row_reg;      // tile_row_reg + plane_row_reg
     reg [15:0] ready_rows_reg;    // rows of this tile that are there (and more)
+    reg [15:0] ready_plane_reg;   // rows of this plane that are there
     reg [15:0] tiles_left_reg;
     reg [3:0]  plane_reg;
     reg [63:0] multipliers_reg;
@@ -71,25 +74,34 @@ module layer_issue #(
     reg        sum_first_reg;
     reg        first_group_reg;
     reg        running_reg;
-    reg        moved_reg;         // ready_rows_reg belongs to the last tile still
+    reg [1:0]  moved_reg;         // the numbers of ready rows belong to another tile still
+    reg        last_plane_reg;
 
-    wire [15:0] row          = parameters_reg ? {14'd0, parameter_row_reg}
-                                              : plane_row_reg + {{(16-ROW_BITS){1'b0}}, step_row};
-    wire        row_there    = row < ready_rows_reg && !moved_reg;
-    wire        image_there  = !wait_input || images_loaded >= images ||
-                               {4'd0, group_image} < images_loaded;
-    wire        can_step     = running_reg && !parameters_reg && step_valid && group_valid;
-    wire        can_load     = running_reg && parameters_reg && parameter_sets_reg != 2'd2;
-    wire [15:0] address      = tile_row_reg + row;
+    // Numbers of ready rows are up to two cycles old, which makes them smaller only.
+    wire [15:0] ready_plane      = ready_rows_reg - plane_row_reg;
+    wire [15:0] ready_next_plane = ready_rows_reg - plane_after_reg;
+    wire [15:0] ready_first      = ready_rows_reg - PARAMETER_ROWS;
 
-    assign issue_step       = ce && can_step && row_there && image_there;
-    assign issue_parameters = ce && can_load && row_there;
+    wire        step_there       = {{(16-ROW_BITS){1'b0}}, step_row} < ready_plane_reg &&
+                                   !ready_plane_reg[15] && moved_reg == 2'd0;
+    wire        parameters_there = {14'd0, parameter_row_reg} < ready_rows_reg && !moved_reg[1];
+    wire        row_there        = parameters_reg ? parameters_there : step_there;
+    wire        image_there      = !wait_input || images_loaded >= images ||
+                                   {4'd0, group_image} < images_loaded;
+    wire        can_step         = running_reg && !parameters_reg && step_valid && group_valid;
+    wire        can_load         = running_reg && parameters_reg && parameter_sets_reg != 2'd2;
+    wire [15:0] address          = parameters_reg ? tile_row_reg + {14'd0, parameter_row_reg}
+                                 : base_row_reg + {{(16-ROW_BITS){1'b0}}, step_row};
+    wire        last_parameter   = {14'd0, parameter_row_reg} + 16'd1 == PARAMETER_ROWS;
+
+    assign issue_step       = ce && can_step && step_there && image_there;
+    assign issue_parameters = ce && can_load && parameters_there;
     assign issue_row        = address[ROW_BITS-1:0];
     assign step_pop         = issue_step;
     assign sum_first        = sum_first_reg;
     assign sum_last         = step_last;
     assign first_plane      = plane_reg == 4'd0;
-    assign last_plane       = plane_reg + 4'd1 == planes;
+    assign last_plane       = last_plane_reg;
     assign first_group      = first_group_reg && first_plane;
     assign multiplier       = planes == 4'd1 ? 8'd1 : multipliers_reg[7:0];
     assign group_pop        = issue_step && step_last && last_plane;
@@ -102,9 +114,13 @@ module layer_issue #(
     always @(posedge clk) begin
         ring_release      <= rst_n && tile_end;
         ring_release_rows <= rows_per_tile;
-        // Stale by a cycle, which only makes it smaller, but for a change of tile.
         ready_rows_reg    <= ring_rows_loaded - tile_row_reg;
-        moved_reg         <= tile_end || start;
+        ready_plane_reg   <= issue_step && step_last ? (last_plane ? ready_first : ready_next_plane)
+                                                     : ready_plane;
+        moved_reg         <= tile_end || start ? 2'd3 : {1'b0, moved_reg[1]};
+        base_row_reg      <= issue_step && step_last && !last_plane ? tile_row_reg + plane_after_reg
+                           : issue_step && step_last ? tile_row_reg + PARAMETER_ROWS
+                                                     : tile_row_reg + plane_row_reg;
 
         if (!rst_n)
             tile_row_reg <= 16'd0;
@@ -125,12 +141,14 @@ module layer_issue #(
             parameters_reg     <= 1'b1;
             parameter_row_reg  <= 2'd0;
             plane_row_reg      <= PARAMETER_ROWS;
+            plane_after_reg    <= PARAMETER_ROWS + rows_per_plane;
+            last_plane_reg     <= planes == 4'd1;
             sum_first_reg      <= 1'b1;
             first_group_reg    <= 1'b1;
         end else begin
             if (issue_parameters) begin
                 parameter_row_reg <= parameter_row_reg + 2'd1;
-                if ({14'd0, parameter_row_reg} + 16'd1 == PARAMETER_ROWS)
+                if (last_parameter)
                     parameters_reg <= 1'b0;
             end
             if (issue_step) begin
@@ -138,7 +156,9 @@ module layer_issue #(
                 if (step_last) begin
                     plane_reg       <= last_plane ? 4'd0 : plane_reg + 4'd1;
                     multipliers_reg <= last_plane ? multipliers : multipliers_reg >> 8;
-                    plane_row_reg   <= last_plane ? PARAMETER_ROWS : plane_row_reg + rows_per_plane;
+                    plane_row_reg   <= last_plane ? PARAMETER_ROWS : plane_after_reg;
+                    plane_after_reg <= (last_plane ? PARAMETER_ROWS : plane_after_reg) + rows_per_plane;
+                    last_plane_reg  <= planes == 4'd1 || (!last_plane && plane_reg + 4'd2 == planes);
                     if (last_plane)
                         first_group_reg <= group_last;
                 end
@@ -154,7 +174,7 @@ module layer_issue #(
             parameter_sets_reg <= 2'd0;
         else
             parameter_sets_reg <= parameter_sets_reg - {1'b0, parameters_taken} +
-                {1'b0, issue_parameters && {14'd0, parameter_row_reg} + 16'd1 == PARAMETER_ROWS};
+                {1'b0, issue_parameters && last_parameter};
     end
 
     wire unused = &{1'b0, address[15:ROW_BITS], WEIGHT_ROWS != 0};

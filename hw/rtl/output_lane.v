@@ -48,7 +48,7 @@ module output_lane #(
 );
     // ---- Sums and parameters ---------------------------------------------------------------------
 
-    reg [PX*ACC_BITS-1:0] hold_reg;
+    reg [ACC_BITS-1:0]    hold_reg [0:PX-1];
     reg [113:0]           parameters_reg;
     reg                   descending_reg, take_minimum_reg;
 
@@ -59,9 +59,11 @@ module output_lane #(
     wire        [1:0]  ties = parameters_reg[39:38];
     wire signed [49:0] b    = parameters_reg[113:64];
 
+    integer j;
     always @(posedge clk) begin
         if (capture)
-            hold_reg <= acc;
+            for (j = 0; j < PX; j = j + 1)
+                hold_reg[j] <= acc[j*ACC_BITS +: ACC_BITS];
         if (load_parameters) begin
             parameters_reg   <= parameters[113:0];
             descending_reg   <= parameters[126];
@@ -83,8 +85,8 @@ module output_lane #(
     // The product fits 32 bits for every program that the compiler makes.
     /* verilator lint_off WIDTH */
     always @(posedge clk) begin
-        sum_0     <= hold_reg[select*ACC_BITS +: ACC_BITS];
-        other_0   <= hold_reg[(select | PARTNER)*ACC_BITS +: ACC_BITS];
+        sum_0     <= hold_reg[select];
+        other_0   <= hold_reg[select | PARTNER];
         product_1 <= sum_0 * $signed({1'b0, multiplier_0});
         other_1   <= other_0;
         total_2   <= total_next;
@@ -132,21 +134,26 @@ module output_lane #(
 
     reg signed [41:0] low_product_3, low_product_4;
     reg signed [40:0] high_product_3, high_product_4;
-    reg signed [49:0] scaled_5, scaled_6, shifted_7, shifted_8, shifted_9;
-    reg               dropped_7, dropped_8, dropped_9;   // a bit that was 1
-    reg signed [10:0] near_10, rounded_11;
-    reg        [31:0] wide_10, wide_11, wide_12;
-    reg               dropped_10;
+    reg signed [49:0] scaled_5, scaled_6, shifted_7, shifted_8;
+    reg               dropped_7, dropped_8, dropped_9, dropped_10;   // a bit that was 1
+    reg signed [10:0] near_9, near_10;     // the value, where it fits 11 bits
+    reg               fits_9, sign_9;
+    reg signed [10:0] rounded_11;
+    reg        [31:0] wide_8, wide_9, wide_10, wide_11, wide_12;
     reg signed [8:0]  value_12;
 
-    // The value within 11 bits, which holds more than any clamp keeps.
-    wire fits = &shifted_9[49:10] || !(|shifted_9[49:10]);
+    // Bits above the 11 kept, in the parts that the last shift leaves above.
+    wire same_25 = &(shifted_8[25:10] ~^ {16{shifted_8[49]}});
+    wire same_41 = &(shifted_8[41:26] ~^ {16{shifted_8[49]}});
+    wire same_49 = &(shifted_8[48:42] ~^ {7{shifted_8[49]}});
     wire down = !dropped_10 && ((ties == 2'd1 && near_10[0]) || (ties == 2'd2 && !near_10[0]));
     wire signed [10:0] minimum = clamp_minimum[10:0];
     wire signed [10:0] maximum = clamp_maximum[10:0];
     wire better = take_minimum_reg ? value_12 < value_13 : value_12 > value_13;
 
-    // Products are cut to 50 bits: the sum is meant modulo 2^50.
+    // Products are cut to 50 bits: the sum is meant modulo 2^50. The shift takes three steps, the
+    // fine ones first, so that the coarse one has 11 bits to choose only; a value without clamp has
+    // S = 0 or 1 and is complete after the first step.
     /* verilator lint_off WIDTH */
     always @(posedge clk) if (scale) begin
         low_product_3  <= $signed({1'b0, total_2[15:0]}) * m;
@@ -156,14 +163,15 @@ module output_lane #(
         scaled_5  <= $signed({high_product_4, 16'd0}) + low_product_4;
         scaled_6  <= scaled_5 + b;
 
-        case (s[5:4])
+        case (s[1:0])
             2'd0: shifted_7 <= scaled_6;
-            2'd1: shifted_7 <= scaled_6 >>> 16;
-            2'd2: shifted_7 <= scaled_6 >>> 32;
-            2'd3: shifted_7 <= scaled_6 >>> 48;
+            2'd1: shifted_7 <= scaled_6 >>> 1;
+            2'd2: shifted_7 <= scaled_6 >>> 2;
+            2'd3: shifted_7 <= scaled_6 >>> 3;
         endcase
-        dropped_7 <= (s[5:4] != 2'd0 && |scaled_6[15:0]) || (s[5] && |scaled_6[31:16]) ||
-                     (s[5:4] == 2'd3 && |scaled_6[47:32]);
+        dropped_7 <= (s[1:0] != 2'd0 && scaled_6[0]) || (s[1] && scaled_6[1]) ||
+                     (s[1:0] == 2'd3 && scaled_6[2]);
+
         case (s[3:2])
             2'd0: shifted_8 <= shifted_7;
             2'd1: shifted_8 <= shifted_7 >>> 4;
@@ -172,18 +180,23 @@ module output_lane #(
         endcase
         dropped_8 <= dropped_7 || (s[3:2] != 2'd0 && |shifted_7[3:0]) ||
                      (s[3] && |shifted_7[7:4]) || (s[3:2] == 2'd3 && |shifted_7[11:8]);
-        case (s[1:0])
-            2'd0: shifted_9 <= shifted_8;
-            2'd1: shifted_9 <= shifted_8 >>> 1;
-            2'd2: shifted_9 <= shifted_8 >>> 2;
-            2'd3: shifted_9 <= shifted_8 >>> 3;
-        endcase
-        dropped_9 <= dropped_8 || (s[1:0] != 2'd0 && shifted_8[0]) || (s[1] && shifted_8[1]) ||
-                     (s[1:0] == 2'd3 && shifted_8[2]);
+        wide_8    <= shifted_7[31:0];
 
-        near_10    <= fits ? shifted_9[10:0] : {shifted_9[49], {10{!shifted_9[49]}}};
+        case (s[5:4])
+            2'd0: near_9 <= shifted_8[10:0];
+            2'd1: near_9 <= shifted_8[26:16];
+            2'd2: near_9 <= shifted_8[42:32];
+            2'd3: near_9 <= {{9{shifted_8[49]}}, shifted_8[49:48]};
+        endcase
+        fits_9    <= (s[5:4] != 2'd0 || same_25) && (s[5] || same_41) && (s[5:4] == 2'd3 || same_49);
+        sign_9    <= shifted_8[49];
+        dropped_9 <= dropped_8 || (s[5:4] != 2'd0 && |shifted_8[15:0]) ||
+                     (s[5] && |shifted_8[31:16]) || (s[5:4] == 2'd3 && |shifted_8[47:32]);
+        wide_9    <= wide_8;
+
+        near_10    <= fits_9 ? near_9 : {sign_9, {10{!sign_9}}};
         dropped_10 <= dropped_9;
-        wide_10    <= shifted_9[31:0];
+        wide_10    <= wide_9;
 
         rounded_11 <= near_10 - $signed({10'd0, down && near_10 != -11'sd1024});
         wide_11    <= wide_10;

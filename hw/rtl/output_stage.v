@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the array's sums to stored outputs: holds the sums of a group, takes one lane a cycle
 // through the output lanes (PAIR: two), and hands values to the writer, or as int32 to the results.
-// `ready` is low while the held sums are not all taken; the array must not offer others then.
+// `ready_next` says a cycle ahead that sums can be taken; where they would be offered without it,
+// the array must stand still (`ce` low).
 //
 // A lane's values need 6 (thresholds) or 14 cycles (scale). New parameters, with a tile's first
 // group, wait until these have passed.
@@ -51,9 +52,10 @@ module output_stage #(
     // first group of a tile, counts, pixels {n, y, x}}.
     input  wire                      group_push,
     input  wire [10+PX+36*PX:0]      group,
-    // Its sums, offered with `offer`; taken where `ready`.
+    // Its sums are there with `offer`, and taken where `ce`.
+    input  wire                      ce,
     input  wire                      offer,
-    output wire                      ready,
+    output wire                      ready_next,
     input  wire [OC*PX*ACC_BITS-1:0] acc,
     // Nothing is held or under way.
     output wire                      idle,
@@ -87,7 +89,7 @@ module output_stage #(
     wire [GROUP_BITS-1:0] group_head;
     reg  [GROUP_BITS-1:0] group_reg;
     reg                   hold_reg;
-    wire                  capture = offer && ready;
+    wire                  capture = offer && ce;
     wire                  group_valid;
     wire [4:0]            group_count;
 
@@ -101,7 +103,14 @@ module output_stage #(
     wire [7:0]         multiplier  = group_reg[36*PX + PX + 1 +: 8];
     wire               first_group = group_reg[36*PX + PX];
     wire [PX-1:0]      counts      = group_reg[36*PX +: PX];
-    wire [36*PX-1:0]   pixels      = group_reg[36*PX-1:0];
+    wire [35:0]        pixels [0:PX-1];
+
+    genvar o;
+    generate
+        for (o = 0; o < PX; o = o + 1) begin : g_pixel
+            assign pixels[o] = group_reg[36*o +: 36];
+        end
+    endgenerate
 
     // ---- Parameters: collected, waiting, in use (in the lanes) -----------------------------------
 
@@ -111,7 +120,6 @@ module output_stage #(
     wire              parameters_load;
     wire              waiting_take = collect_full_reg && (!waiting_full_reg || parameters_load);
 
-    genvar o;
     generate
         for (o = 0; o < OC; o = o + 1) begin : g_collect
             if (PROWS == 1) begin : g_one
@@ -149,20 +157,33 @@ module output_stage #(
     // ---- Taking lanes out of the hold -------------------------------------------------------------
 
     reg  [LANE_BITS:0]  lane_reg;
+    reg                 last_lane_reg;   // this step is the last of the group
     reg                 switched_reg;    // this group's parameters are in use
     reg  [3:0]          quiet_reg;       // cycles until the last values taken have passed
     reg  [15:0]         window_reg;      // pixel of the pool's window
     reg  [QUEUE_LOG2:0] room_reg;        // entries that the queue can still take, all under way counted
+    reg  [3:0]          lanes_less_reg;  // lanes less those of a step
+    reg                 one_step_reg;    // a group is a single step
 
     wire                must_switch = first_group && !switched_reg;
     wire [LANE_BITS:0]  lane_next   = lane_reg + (pair ? 2 : 1);
-    wire                last_lane   = {{(7-LANE_BITS){1'b0}}, lane_next} >= lanes;
     wire                step        = hold_reg && !must_switch && room_reg != 0;
     wire [15:0]         window_next = window_reg + (pair ? 16'd2 : 16'd1);
     wire                window_end  = !pool || window_next >= window_size;
 
     assign parameters_load = hold_reg && must_switch && waiting_full_reg && quiet_reg == 4'd0;
-    assign ready           = !hold_reg || (step && last_lane);
+
+    // What the next cycle can do; with one free entry it may not be able to take a step.
+    wire last_after    = {{(3-LANE_BITS){1'b0}}, lane_next} >= lanes_less_reg;
+    wire hold_next     = capture || (hold_reg && !(step && last_lane_reg));
+    wire last_next     = capture ? one_step_reg : step ? last_after : last_lane_reg;
+    wire switch_next   = capture ? group_head[36*PX + PX] : must_switch && !parameters_load;
+    assign ready_next  = !hold_next || (last_next && !switch_next && |room_reg[QUEUE_LOG2:1]);
+
+    always @(posedge clk) begin
+        lanes_less_reg <= lanes[3:0] - (pair ? 4'd2 : 4'd1);
+        one_step_reg   <= lanes[3:0] <= (pair ? 4'd2 : 4'd1);
+    end
 
     always @(posedge clk) begin
         if (!rst_n || start) begin
@@ -174,10 +195,10 @@ module output_stage #(
         end else begin
             if (capture)
                 hold_reg <= 1'b1;
-            else if (step && last_lane)
+            else if (step && last_lane_reg)
                 hold_reg <= 1'b0;
             if (step)
-                lane_reg <= last_lane ? 0 : lane_next;
+                lane_reg <= last_lane_reg ? 0 : lane_next;
             if (capture)
                 switched_reg <= 1'b0;
             else if (parameters_load)
@@ -189,8 +210,11 @@ module output_stage #(
             if (step && last_plane)
                 window_reg <= window_end ? 16'd0 : window_next;
         end
-        if (capture)
-            group_reg <= group_head;
+        if (capture) begin
+            group_reg     <= group_head;
+            last_lane_reg <= one_step_reg;
+        end else if (step)
+            last_lane_reg <= last_after;
     end
 
     // ---- Tile: base address, place in the plane ----------------------------------------------------
@@ -257,8 +281,8 @@ module output_stage #(
         first_plane_1     <= first_plane_0;
         lane_0            <= select;
         lane_1            <= lane_0;
-        pixel_0_0         <= pixels[36*select +: 36];
-        pixel_1_0         <= pixels[36*partner +: 36];
+        pixel_0_0         <= pixels[select];
+        pixel_1_0         <= pixels[partner];
         // For thresholds this runs along with the pool's register of stage 5.
         if (valid_pipe[4])
             any_5  <= counts_0_pipe[4] || (pool && counts_1_pipe[4]) || (!window_first_pipe[4] && any_5);
@@ -354,14 +378,18 @@ module output_stage #(
         .pop(queue_take), .valid(queue_valid), .head(queue_head), .count(queue_count)
     );
 
+    // Steps take room, what is empty or has gone gives it back: -1 to 3 in all.
+    wire [1:0]          given       = {1'b0, done_empty} + {1'b0, plane_empty}
+                                    + {1'b0, queue_take || result_take};
+    wire [2:0]          change      = {1'b0, given} - {2'b0, step};
+    wire [QUEUE_LOG2:0] room_change = {{(QUEUE_LOG2-2){change == 3'b111}}, change};
+
     // Results go one at a time: there is room for one step only.
     always @(posedge clk) begin
         if (!rst_n || start)
             room_reg <= result ? 1 : 1 << QUEUE_LOG2;
         else
-            room_reg <= room_reg - {{QUEUE_LOG2{1'b0}}, step}
-                      + {{QUEUE_LOG2{1'b0}}, done_empty} + {{QUEUE_LOG2{1'b0}}, plane_empty}
-                      + {{QUEUE_LOG2{1'b0}}, queue_take || result_take};
+            room_reg <= room_reg + room_change;
         if (!rst_n)
             result_valid <= 1'b0;
         else if (emit && result)
