@@ -227,10 +227,9 @@ static void print_geometry(const struct bittern_geometry *geometry)
     printf("%-13s %s", "Geometry", geometry->name);
     if (geometry->version > 0) {
         printf(": version %" PRIu32 ", word %" PRIu32 " bits, %" PRIu32 " channels x %" PRIu32
-               " pixels, feature memory %" PRIu32 " + %" PRIu32 " bytes, weight buffer %" PRIu32
-               " bytes",
+               " pixels, feature memory %" PRIu32 " bytes, weight ring %" PRIu32 " bytes",
                geometry->version, geometry->word_bits, geometry->output_channels, geometry->pixels,
-               geometry->feature_bytes[0], geometry->feature_bytes[1], geometry->weight_bytes);
+               geometry->feature_bytes, geometry->weight_bytes);
     }
     printf("\n");
 }

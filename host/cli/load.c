@@ -124,7 +124,7 @@ bittern_status load_compile(const struct bittern_model *model, struct load_optio
         status = bittern_network_compile(model, &options->compile, &network, err);
     }
     if (status == BITTERN_OK) {
-        status = bittern_program_create(network, NULL, program, err);
+        status = bittern_program_create(network, options->geometry, program, err);
     }
     bittern_network_free(network);
     return status;

@@ -23,6 +23,7 @@ bittern_status file_kind_find(const char *path, enum file_kind *kind, struct bit
 struct load_options {
     struct bittern_compile_options compile;
     bool has_input_range; /* given by the user; else the model's own metadata decides, else 0-1 */
+    const struct bittern_geometry *geometry; /* NULL: any, which the reference engine runs */
 };
 
 /* "0-255", "0-1", "minus1-1" */

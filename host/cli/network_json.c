@@ -278,7 +278,6 @@ cJSON *network_to_json(const struct bittern_network *network)
 
 cJSON *geometry_to_json(const struct bittern_geometry *geometry)
 {
-    const size_t features[] = {geometry->feature_bytes[0], geometry->feature_bytes[1]};
     cJSON *json = cJSON_CreateObject();
     bool failed = !json;
     add_string(json, "name", geometry->name, &failed);
@@ -287,7 +286,7 @@ cJSON *geometry_to_json(const struct bittern_geometry *geometry)
     add_number(json, "output_channels", geometry->output_channels, &failed);
     add_number(json, "pixels", geometry->pixels, &failed);
     add_number(json, "units", geometry->units, &failed);
-    add(json, "feature_bytes", sizes_to_json(features, 2), &failed);
+    add_number(json, "feature_bytes", geometry->feature_bytes, &failed);
     add_number(json, "weight_bytes", geometry->weight_bytes, &failed);
     return whole(json, failed);
 }

@@ -139,9 +139,78 @@ static void wrong_command_lines_are_refused(void **state)
     fixture_expect(2, "minus1-1", ARGS("compile", "net.onnx", "--input-range", "1-2"));
     fixture_expect(2, "0.5", ARGS("compile", "net.onnx", "--weight-tolerance", "1"));
     fixture_expect(2, "0.5", ARGS("compile", "net.onnx", "--weight-tolerance", "x"));
-    fixture_expect(2, "'any'", ARGS("compile", "net.onnx", "--geometry", "edge"));
+    fixture_expect(2, "'any'", ARGS("compile", "net.onnx", "--geometry", "edg"));
+    fixture_expect(2, "edge-binary", ARGS("compile", "net.onnx", "--geometry", "EDGE"));
+    fixture_expect(2, "both say",
+                   ARGS("compile", "net.onnx", "--geometry", "edge", "--target", "reference"));
+    fixture_expect(2, "MHz", ARGS("compile", "net.onnx", "--geometry", "edge", "--clock", "0"));
+    fixture_expect(2, "MHz", ARGS("compile", "net.onnx", "--geometry", "edge", "--clock", "nan"));
+    fixture_expect(2, "MHz", ARGS("compile", "net.onnx", "--geometry", "edge", "--clock", "fast"));
+    fixture_expect(2, "--clock", ARGS("compile", "net.onnx", "--clock", "100"));
     fixture_expect(2, "would replace", ARGS("compile", "net.onnx", "-o", "models/../net.onnx"));
     fixture_expect(0, "Examples:", ARGS("compile", "--help"));
+}
+
+/* Would catch: a program for another accelerator than was asked for, a plan that is not shown. */
+static void a_geometry_gives_a_device_program_and_a_plan(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct bittern_program *program = NULL;
+    fixture_expect(0, "images/s at 100 MHz",
+                   ARGS("compile", "net.onnx", "-o", "edge.btn", "--geometry", "edge"));
+    assert_ok(bittern_program_read(fixture_path("edge.btn"), &program, &err), &err);
+    assert_string_equal(bittern_program_geometry(program)->name, "edge");
+    bittern_program_free(program);
+    fixture_expect(0, "geometry edge",
+                   ARGS("compile", "net.onnx", "-o", "edge.btn", "--geometry", "edge"));
+
+    cJSON *json = fixture_json(ARGS("compile", "net.onnx", "-o", "small.btn", "--geometry",
+                                    "edge-binary", "--clock", "50", "--json"));
+    assert_string_equal(fixture_string(json, "geometry.name"), "edge-binary");
+    assert_int_equal(fixture_number(json, "geometry.feature_bytes"), 393216);
+    assert_int_equal(fixture_number(json, "plan.feature_words"), 24576);
+    assert_int_equal(fixture_number(json, "plan.clock_mhz"), 50);
+    double cycles = fixture_number(json, "plan.cycles");
+    double images = fixture_number(json, "plan.images");
+    double rate = fixture_number(json, "plan.images_per_second");
+    assert_true(cycles > 0 && rate > 0.999 * images * 50e6 / cycles &&
+                rate < 1.001 * images * 50e6 / cycles);
+    const cJSON *layers = fixture_member(json, "plan.layers");
+    assert_int_equal(cJSON_GetArraySize(layers), 2);
+    const cJSON *conv = cJSON_GetArrayItem(layers, 0);
+    assert_string_equal(fixture_string(conv, "mode"), "int");
+    assert_true(fixture_number(conv, "utilization") > 0);
+    const cJSON *full = cJSON_GetArrayItem(layers, 1);
+    assert_string_equal(fixture_string(full, "mode"), "binary");
+    const cJSON *segments = fixture_member(json, "plan.segments");
+    size_t layer_count = 0;
+    for (int i = 0; i < cJSON_GetArraySize(segments); i++) {
+        const cJSON *segment = cJSON_GetArrayItem(segments, i);
+        assert_int_equal(fixture_number(segment, "first_layer"), layer_count);
+        layer_count += (size_t)fixture_number(segment, "layers");
+    }
+    assert_int_equal(layer_count, 2);
+    cJSON_Delete(json);
+    json =
+        fixture_json(ARGS("compile", "net.onnx", "-o", "any.btn", "--geometry", "any", "--json"));
+    assert_true(cJSON_IsNull(fixture_member(json, "plan")));
+    cJSON_Delete(json);
+}
+
+/* Would catch: a target that is not looked at, or a missing one without a message. */
+static void a_target_says_which_geometry(void **state)
+{
+    (void)state;
+    cJSON *json = fixture_json(
+        ARGS("compile", "net.onnx", "-o", "target.btn", "--target", "reference", "--json"));
+    assert_string_equal(fixture_string(json, "geometry.name"), "any");
+    cJSON_Delete(json);
+    fixture_expect(1, "layer 1 'scores'", /* too many weights for the ring */
+                   ARGS("compile", "net.onnx", "-o", "none.btn", "--geometry", "tiny"));
+    fixture_expect(1, "nosuch",
+                   ARGS("compile", "net.onnx", "-o", "none.btn", "--target", "nosuch"));
+    assert_false(exists("none.btn"));
 }
 
 /* Would catch: a failure that exits with 0, or that leaves a program behind. */
@@ -174,6 +243,8 @@ int main(void)
         cmocka_unit_test(a_model_runs_as_its_program_does),
         cmocka_unit_test(the_input_range_changes_the_table),
         cmocka_unit_test(wrong_command_lines_are_refused),
+        cmocka_unit_test(a_geometry_gives_a_device_program_and_a_plan),
+        cmocka_unit_test(a_target_says_which_geometry),
         cmocka_unit_test(failures_exit_with_1_and_leave_nothing),
     };
     return cmocka_run_group_tests(tests, make_files, fixture_remove_folder);

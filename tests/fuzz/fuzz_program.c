@@ -6,9 +6,11 @@
  */
 #include "fuzz.h"
 
+#include "accelerator/device_io.h"
 #include "network_random.h"
 #include "program_repair.h"
 
+#include <bittern/accelerator.h>
 #include <bittern/program.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -66,6 +68,27 @@ static void run(const struct bittern_network *network)
     free(image);
 }
 
+/* The host's side of an accelerator's program. */
+static void pack_image(const struct bittern_program *program)
+{
+    struct bittern_error err = {0};
+    struct device_io *io = NULL;
+    const struct bittern_shape *shape =
+        &bittern_network_input(bittern_program_network(program))->shape;
+
+    if (device_io_create(program, &io, &err) != BITTERN_OK) {
+        return; /* for any geometry, or too little memory */
+    }
+    uint8_t *image = calloc(1, shape_values(shape));
+    uint8_t *packed = malloc(device_io_input_bytes(io));
+    if (image && packed) {
+        device_io_pack(io, image, 1, packed);
+    }
+    free(packed);
+    free(image);
+    device_io_free(io);
+}
+
 static void read_program(const uint8_t *data, size_t size)
 {
     struct bittern_error err = {0};
@@ -82,10 +105,13 @@ static void read_program(const uint8_t *data, size_t size)
     if (is_small(network)) {
         run(network);
     }
-    if (bittern_program_create(network, bittern_program_geometry(program), &again, &err) !=
-        BITTERN_OK) {
+    /* A network that somebody else laid out may not fit the geometry. */
+    const struct bittern_geometry *geometry = bittern_program_geometry(program);
+    if (bittern_program_create(network, geometry, &again, &err) != BITTERN_OK &&
+        (again || geometry->version == 0 || err.message[0] == '\0')) {
         abort();
     }
+    pack_image(program);
     bittern_program_free(again);
     bittern_program_free(program);
 }
@@ -112,13 +138,14 @@ size_t fuzz_seed(size_t index, uint8_t *buffer, size_t capacity)
 {
     static const struct random_network_options small = {
         .max_layers = 3, .max_channels = 4, .max_side = 5};
-    const struct bittern_geometry tiny = {.name = "tiny", .version = 1, .word_bits = 32};
+    struct bittern_geometry tiny;
     struct bittern_error err = {0};
     struct bittern_network *network = NULL;
     struct bittern_program *program = NULL;
     size_t size = 0;
 
-    if (index >= 24 || random_network(index, &small, &network, &err) != BITTERN_OK) {
+    if (index >= 24 || bittern_geometry_find("tiny", &tiny, &err) != BITTERN_OK ||
+        random_network(index, &small, &network, &err) != BITTERN_OK) {
         return 0;
     }
     if (bittern_program_create(network, index % 4 ? NULL : &tiny, &program, &err) == BITTERN_OK) {

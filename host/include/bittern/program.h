@@ -27,23 +27,27 @@ struct bittern_program;
 
 /** What an accelerator says of itself, and what a program was laid out for. */
 struct bittern_geometry {
-    char name[16];             /* "any", "tiny", "edge", "cloud", ...; NUL-terminated */
-    uint32_t version;          /* of the hardware interface; 0 for "any" */
-    uint32_t word_bits;        /* bits of activation a cycle; 0 for "any" */
-    uint32_t output_channels;  /* OC: output channels that are computed at once */
-    uint32_t pixels;           /* PX: output pixels that are computed at once */
-    uint32_t units;            /* BITTERN_UNIT_... */
-    uint32_t feature_bytes[2]; /* the two halves of the feature-map memory */
-    uint32_t weight_bytes;     /* one half of the weight double buffer */
+    char name[16];            /* "any", "tiny", "edge", "cloud", ...; NUL-terminated */
+    uint32_t version;         /* of the hardware interface: 1; 0 for "any" */
+    uint32_t word_bits;       /* WORD: bits of activation a cycle; 0 for "any" */
+    uint32_t output_channels; /* OC: output channels that are computed at once */
+    uint32_t pixels;          /* PX: output pixels that are computed at once */
+    uint32_t units;           /* BITTERN_UNIT_... */
+    uint32_t feature_bytes;   /* the feature-map memory, all banks */
+    uint32_t weight_bytes;    /* the weight ring */
 };
 
 /** Program format version that this library writes. */
 #define BITTERN_PROGRAM_VERSION 1
 
 /**
- * Pack a network into a program.
+ * Pack a network into a program; for a geometry of version 1, also lay it out for that accelerator
+ * (docs/device-program.md).
  * @param geometry  NULL: "any", which the reference engine runs
  * @param program   out: to be freed with bittern_program_free; it holds its own copy of the network
+ * @return BITTERN_ERR_UNSUPPORTED where the geometry is impossible, or where it lacks a unit that a
+ *         layer needs; BITTERN_ERR_RANGE where a layer does not fit it: both with the layer and
+ *         what to do
  */
 BITTERN_API bittern_status bittern_program_create(const struct bittern_network *network,
                                                   const struct bittern_geometry *geometry,

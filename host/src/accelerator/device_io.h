@@ -23,7 +23,8 @@ size_t device_io_input_bytes(const struct device_io *io);
 size_t device_io_scratch_bytes(const struct device_io *io);
 size_t device_io_output_bytes(const struct device_io *io);
 
-/* Layer records that a start of so many images writes; its record region has 256 + 32 times this. */
+/* Layer records that a start of so many images writes; its record region has 256 + 32 times this.
+ */
 size_t device_io_record_count(const struct device_io *io, size_t images);
 
 /* Pixels [count][channels][height][width] through the input table into the device's layout:

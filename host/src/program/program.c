@@ -4,12 +4,34 @@
  * that lies in them, whether they came from a file, from memory or from a network. A program that
  * is made of a network goes through the same checks as one that is read.
  */
+#include "accelerator/device_check.h"
 #include "base/file.h"
 #include "network/network_build.h"
 #include "program/program_format.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A program for an accelerator has a device program, one for "any" has none. */
+static bittern_status open_device(struct bittern_program *p,
+                                  const struct program_sections *sections,
+                                  struct bittern_error *err)
+{
+    bool wanted = p->geometry.version != 0;
+
+    if (wanted != (sections->device != NULL)) {
+        return bittern_error_set(err, BITTERN_ERR_FORMAT,
+                                 "the program is for geometry '%s' and has %s section DEVICE; "
+                                 "compile the model again",
+                                 p->geometry.name, wanted ? "no" : "a");
+    }
+    if (!wanted) {
+        return BITTERN_OK;
+    }
+    p->device = sections->device;
+    p->device_size = sections->device_size;
+    return device_program_check(p->device, p->device_size, &p->geometry, p->network, err);
+}
 
 /* Take over `data`, 64-byte-aligned memory from malloc's family; it is freed on failure. */
 static bittern_status program_open(uint8_t *data, size_t size, struct bittern_program **program,
@@ -27,6 +49,9 @@ static bittern_status program_open(uint8_t *data, size_t size, struct bittern_pr
     bittern_status status = program_check(data, size, &p->geometry, &sections, err);
     if (status == BITTERN_OK) {
         status = program_decode(&sections, &p->network, err);
+    }
+    if (status == BITTERN_OK) {
+        status = open_device(p, &sections, err);
     }
     if (status != BITTERN_OK) {
         bittern_program_free(p);

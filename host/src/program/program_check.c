@@ -19,6 +19,9 @@ const char *program_section_name(uint32_t type)
         [PROGRAM_SECTION_INPUT] = "INPUT",           [PROGRAM_SECTION_LAYERS] = "LAYERS",
         [PROGRAM_SECTION_PARAMETERS] = "PARAMETERS", [PROGRAM_SECTION_WEIGHTS] = "WEIGHTS",
     };
+    if (type == PROGRAM_SECTION_DEVICE) {
+        return "DEVICE";
+    }
     return type > 0 && type < PROGRAM_SECTIONS ? names[type] : "of unknown type";
 }
 
@@ -107,7 +110,7 @@ static bittern_status check_geometry(const struct wire_geometry *wire,
     size_t length = strnlen(wire->name, sizeof wire->name);
     bool good = length > 0 && length < sizeof wire->name &&
                 all_zero((const uint8_t *)wire->name + length, sizeof wire->name - length) &&
-                all_zero(wire->reserved, sizeof wire->reserved);
+                wire->reserved_word == 0 && all_zero(wire->reserved, sizeof wire->reserved);
 
     for (size_t i = 0; i < length; i++) {
         good = good && wire->name[i] > 0x20 && wire->name[i] < 0x7F;
@@ -115,7 +118,7 @@ static bittern_status check_geometry(const struct wire_geometry *wire,
     if (!good) {
         return bittern_error_set(err, BITTERN_ERR_FORMAT,
                                  "the name of the geometry must have 1 to 15 printable characters, "
-                                 "and the bytes behind it must be 0");
+                                 "and all bytes without a meaning must be 0");
     }
     memset(geometry, 0, sizeof *geometry);
     memcpy(geometry->name, wire->name, length);
@@ -124,7 +127,7 @@ static bittern_status check_geometry(const struct wire_geometry *wire,
     geometry->output_channels = wire->output_channels;
     geometry->pixels = wire->pixels;
     geometry->units = wire->units;
-    memcpy(geometry->feature_bytes, wire->feature_bytes, sizeof geometry->feature_bytes);
+    geometry->feature_bytes = wire->feature_bytes;
     geometry->weight_bytes = wire->weight_bytes;
     return BITTERN_OK;
 }
@@ -169,6 +172,15 @@ static bittern_status note_section(const uint8_t *data, size_t index,
                                    const struct wire_section *section,
                                    struct program_sections *sections, struct bittern_error *err)
 {
+    if (section->type == PROGRAM_SECTION_DEVICE) {
+        if (sections->device) {
+            return bittern_error_set(err, BITTERN_ERR_FORMAT,
+                                     "section %zu DEVICE: the program has two of these", index);
+        }
+        sections->device = data + section->offset;
+        sections->device_size = section->bytes;
+        return BITTERN_OK;
+    }
     if (section->type == 0 || section->type >= PROGRAM_SECTIONS) {
         if (section->flags & PROGRAM_SECTION_REQUIRED) {
             return bittern_error_set(err, BITTERN_ERR_UNSUPPORTED,

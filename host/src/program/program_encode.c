@@ -4,6 +4,7 @@
  * without memory, which only counts, then, with every section's place known, to fill it in. So the
  * sizes cannot differ from what is written.
  */
+#include "accelerator/plan.h"
 #include "program/program_format.h"
 
 #include <stdlib.h>
@@ -184,10 +185,53 @@ static struct wire_geometry wire_geometry_of(const struct bittern_geometry *geom
         wire.output_channels = geometry->output_channels;
         wire.pixels = geometry->pixels;
         wire.units = geometry->units;
-        memcpy(wire.feature_bytes, geometry->feature_bytes, sizeof wire.feature_bytes);
+        wire.feature_bytes = geometry->feature_bytes;
         wire.weight_bytes = geometry->weight_bytes;
     }
     return wire;
+}
+
+/* The network's sections, and behind them the device program where there is one. */
+struct layout {
+    struct wire_section table[PROGRAM_SECTIONS];
+    size_t count, end;
+};
+
+static void lay_out(const struct encoder *e, size_t device_size, struct layout *l)
+{
+    memset(l, 0, sizeof *l);
+    l->count = PROGRAM_SECTIONS - 1 + (device_size > 0);
+    l->end =
+        align_up(sizeof(struct wire_header) + l->count * sizeof l->table[0], PROGRAM_ALIGNMENT);
+    for (size_t i = 0; i < l->count; i++) {
+        bool device = i == PROGRAM_SECTIONS - 1;
+        struct wire_section *section = &l->table[i];
+        section->type = device ? PROGRAM_SECTION_DEVICE : (uint32_t)i + 1;
+        /* Who does not know device programs can still run the network without them. */
+        section->flags = device ? 0 : PROGRAM_SECTION_REQUIRED;
+        section->offset = l->end;
+        section->bytes = device ? device_size : e->sections[i + 1].used;
+        l->end = align_up(l->end + section->bytes, PROGRAM_ALIGNMENT);
+    }
+}
+
+static void put_header(const struct bittern_geometry *geometry, const struct layout *l,
+                       uint8_t *bytes)
+{
+    size_t table_bytes = l->count * sizeof l->table[0];
+    struct wire_header header = {
+        .magic = PROGRAM_MAGIC,
+        .version = BITTERN_PROGRAM_VERSION,
+        .header_bytes = sizeof header,
+        .file_bytes = l->end,
+        .section_count = (uint32_t)l->count,
+        .section_entry_bytes = sizeof l->table[0],
+        .geometry = wire_geometry_of(geometry),
+    };
+    uLong crc = crc32_z(0, (const uint8_t *)&header, offsetof(struct wire_header, crc));
+    header.crc = (uint32_t)crc32_z(crc, (const uint8_t *)l->table, table_bytes);
+    memcpy(bytes, &header, sizeof header);
+    memcpy(bytes + sizeof header, l->table, table_bytes);
 }
 
 bittern_status program_encode(const struct bittern_network *network,
@@ -195,50 +239,45 @@ bittern_status program_encode(const struct bittern_network *network,
                               struct bittern_error *err)
 {
     struct encoder e = {.network = network};
-    const size_t count = PROGRAM_SECTIONS - 1;
-    struct wire_section table[PROGRAM_SECTIONS - 1];
-    size_t end = align_up(sizeof(struct wire_header) + sizeof table, PROGRAM_ALIGNMENT);
+    struct layout l;
+    uint8_t *device = NULL;
+    size_t device_size = 0;
+    bittern_status status = BITTERN_OK;
 
+    if (geometry && geometry->version != 0) {
+        status = device_program_create(network, geometry, &device, &device_size, err);
+        if (status != BITTERN_OK) {
+            return status;
+        }
+    }
     put_network(&e);
-    memset(table, 0, sizeof table);
-    for (size_t i = 0; i < count; i++) {
-        table[i].type = (uint32_t)i + 1;
-        table[i].flags = PROGRAM_SECTION_REQUIRED;
-        table[i].offset = end;
-        table[i].bytes = e.sections[i + 1].used;
-        end = align_up(end + table[i].bytes, PROGRAM_ALIGNMENT);
+    lay_out(&e, device_size, &l);
+    if (l.end > PROGRAM_MAX_BYTES || e.sections[PROGRAM_SECTION_STRINGS].used > UINT32_MAX / 2) {
+        status =
+            bittern_error_set(err, BITTERN_ERR_RANGE, "a program of %zu bytes is too large", l.end);
+        goto cleanup;
     }
-    if (end > PROGRAM_MAX_BYTES || e.sections[PROGRAM_SECTION_STRINGS].used > UINT32_MAX / 2) {
-        return bittern_error_set(err, BITTERN_ERR_RANGE, "a program of %zu bytes is too large",
-                                 end);
-    }
-    uint8_t *bytes = aligned_alloc(PROGRAM_ALIGNMENT, end);
+    uint8_t *bytes = aligned_alloc(PROGRAM_ALIGNMENT, l.end);
     if (!bytes) {
-        return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a program of %zu bytes",
-                                 end);
+        status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a program of %zu bytes",
+                                   l.end);
+        goto cleanup;
     }
-    memset(bytes, 0, end);
-    for (size_t i = 0; i < count; i++) {
-        e.sections[i + 1] = (struct packer){.bytes = bytes + table[i].offset};
+    memset(bytes, 0, l.end);
+    for (size_t i = 0; i + 1 < PROGRAM_SECTIONS; i++) {
+        e.sections[i + 1] = (struct packer){.bytes = bytes + l.table[i].offset};
     }
     put_network(&e);
-    for (size_t i = 0; i < count; i++) {
-        table[i].crc = (uint32_t)crc32_z(0, bytes + table[i].offset, table[i].bytes);
+    if (device) {
+        memcpy(bytes + l.table[PROGRAM_SECTIONS - 1].offset, device, device_size);
     }
-    struct wire_header header = {
-        .magic = PROGRAM_MAGIC,
-        .version = BITTERN_PROGRAM_VERSION,
-        .header_bytes = sizeof header,
-        .file_bytes = end,
-        .section_count = (uint32_t)count,
-        .section_entry_bytes = sizeof table[0],
-        .geometry = wire_geometry_of(geometry),
-    };
-    uLong crc = crc32_z(0, (const uint8_t *)&header, offsetof(struct wire_header, crc));
-    header.crc = (uint32_t)crc32_z(crc, (const uint8_t *)table, sizeof table);
-    memcpy(bytes, &header, sizeof header);
-    memcpy(bytes + sizeof header, table, sizeof table);
+    for (size_t i = 0; i < l.count; i++) {
+        l.table[i].crc = (uint32_t)crc32_z(0, bytes + l.table[i].offset, l.table[i].bytes);
+    }
+    put_header(geometry, &l, bytes);
     *data = bytes;
-    *size = end;
-    return BITTERN_OK;
+    *size = l.end;
+cleanup:
+    free(device);
+    return status;
 }

@@ -34,7 +34,8 @@ _Static_assert(sizeof(size_t) == 8 && sizeof(double) == 8,
 struct wire_geometry {
     char name[16];
     uint32_t version, word_bits, output_channels, pixels, units;
-    uint32_t feature_bytes[2];
+    uint32_t feature_bytes;
+    uint32_t reserved_word;
     uint32_t weight_bytes;
     uint8_t reserved[16];
 };
@@ -58,7 +59,8 @@ enum program_section {
     PROGRAM_SECTION_LAYERS = 4,     /* wire_layer [layer_count] */
     PROGRAM_SECTION_PARAMETERS = 5, /* arrays of activations, pools, scales */
     PROGRAM_SECTION_WEIGHTS = 6,    /* weight words */
-    PROGRAM_SECTIONS                /* one behind the last one that this version knows */
+    PROGRAM_SECTIONS,               /* one behind the last one that every program has */
+    PROGRAM_SECTION_DEVICE = 256    /* what an accelerator reads (docs/device-program.md) */
 };
 
 #define PROGRAM_SECTION_REQUIRED UINT32_C(1) /* a reader that does not know it must refuse */
@@ -135,6 +137,8 @@ struct bittern_program {
     size_t size;
     struct bittern_geometry geometry;
     struct bittern_network *network; /* its arrays lie in data */
+    const uint8_t *device;           /* the device program, in data; NULL for "any" */
+    size_t device_size;
 };
 
 /* Name of a section type, for messages: "WEIGHTS"; "of unknown type" for others. */
@@ -151,6 +155,8 @@ struct program_sections {
         const uint8_t *bytes;
         size_t size;
     } of[PROGRAM_SECTIONS];
+    const uint8_t *device; /* NULL: it has none */
+    size_t device_size;
 };
 
 /* Check header, section table, lengths, padding and all check sums. */

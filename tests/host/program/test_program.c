@@ -10,6 +10,7 @@
 #include "program_repair.h"
 #include "testing.h"
 
+#include <bittern/accelerator.h>
 #include <bittern/program.h>
 #include <stdlib.h>
 #include <string.h>
@@ -420,25 +421,21 @@ static void hostile_words_with_right_check_sums_never_crash(void **state)
     bittern_program_free(program);
 }
 
-/* Would catch: an accelerator's program that comes back as another's. */
+/* Would catch: an accelerator's program that comes back as another's, or without its part. */
 static void geometry_is_kept(void **state)
 {
     (void)state;
     struct bittern_error err = {0};
-    const struct bittern_geometry edge = {.name = "edge",
-                                          .version = 3,
-                                          .word_bits = 128,
-                                          .output_channels = 32,
-                                          .pixels = 4,
-                                          .units =
-                                              BITTERN_UNIT_XNOR_POPCOUNT | BITTERN_UNIT_TERNARY,
-                                          .feature_bytes = {65536, 32768},
-                                          .weight_bytes = 16384};
+    struct bittern_geometry edge;
     struct bittern_geometry nameless = {.name = ""};
-    struct bittern_program *program = make_program(5, &small, &edge);
-    const struct bittern_geometry *back = bittern_program_geometry(program);
+    struct bittern_program_section section;
 
-    assert_memory_equal(back, &edge, sizeof edge);
+    assert_ok(bittern_geometry_find("edge", &edge, &err), &err);
+    struct bittern_program *program = make_program(5, &small, &edge);
+    assert_memory_equal(bittern_program_geometry(program), &edge, sizeof edge);
+    assert_true(bittern_program_get_section(program, PROGRAM_SECTIONS - 1, &section));
+    assert_string_equal(section.name, "DEVICE");
+    assert_false(bittern_program_get_section(program, PROGRAM_SECTIONS, &section));
     bittern_program_free(program);
     program = make_program(5, &small, NULL);
     assert_string_equal(bittern_program_geometry(program)->name, "any");
@@ -448,6 +445,21 @@ static void geometry_is_kept(void **state)
         bittern_program_create(bittern_program_network(program), &nameless, &other, &err),
         BITTERN_ERR_FORMAT);
     assert_null(other);
+    bittern_program_free(program);
+}
+
+/* Would catch: a reserved word of the geometry that hides something. */
+static void the_geometrys_reserved_word_is_0(void **state)
+{
+    (void)state;
+    struct bittern_error err;
+    struct bittern_program *program = make_program(1, &small, NULL);
+    size_t size;
+    uint8_t *data = copy_of(program, &size);
+    data[72] = 1;
+    program_repair(data, size);
+    assert_int_equal(refuse(data, size, &err), BITTERN_ERR_FORMAT);
+    free(data);
     bittern_program_free(program);
 }
 
@@ -506,6 +518,7 @@ int main(void)
         cmocka_unit_test(optional_sections_of_unknown_type_are_skipped),
         cmocka_unit_test(hostile_words_with_right_check_sums_never_crash),
         cmocka_unit_test(geometry_is_kept),
+        cmocka_unit_test(the_geometrys_reserved_word_is_0),
         cmocka_unit_test(other_files_are_refused_by_name),
         cmocka_unit_test(sections_are_listed_and_cover_the_file),
     };
