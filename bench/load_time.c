@@ -158,9 +158,18 @@ static bool parse_repeat(int argc, char **argv, size_t *repeat)
 int main(int argc, char **argv)
 {
     static const struct network_vgg7_options kinds[] = {
-        {BITTERN_WEIGHT_BINARY, BITTERN_ACTIVATION_SIGN, HIDDEN_FEATURES, 1},
-        {BITTERN_WEIGHT_TERNARY, BITTERN_ACTIVATION_TERNARY, HIDDEN_FEATURES, 2},
-        {BITTERN_WEIGHT_PLANES, BITTERN_ACTIVATION_SCALE, HIDDEN_FEATURES, 3},
+        {.weights = BITTERN_WEIGHT_BINARY,
+         .activation = BITTERN_ACTIVATION_SIGN,
+         .hidden_features = HIDDEN_FEATURES,
+         .seed = 1},
+        {.weights = BITTERN_WEIGHT_TERNARY,
+         .activation = BITTERN_ACTIVATION_TERNARY,
+         .hidden_features = HIDDEN_FEATURES,
+         .seed = 2},
+        {.weights = BITTERN_WEIGHT_PLANES,
+         .activation = BITTERN_ACTIVATION_SCALE,
+         .hidden_features = HIDDEN_FEATURES,
+         .seed = 3},
     };
     struct bittern_error err = {0};
     bittern_status status = BITTERN_OK;

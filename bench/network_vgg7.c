@@ -1,263 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random VGG-7: the table of layers, then weights, then thresholds from each channel's range. */
+/* VGG-7's table of layers. */
 #include "network_vgg7.h"
 
-#include "network/network_build.h"
+#include "network_table.h"
 
-#include <math.h>
-
-struct vgg7_layer {
-    const char *name;
-    size_t channels;
-    enum bittern_layer_op op;
-    bool max_pool;
-};
-
-static const struct vgg7_layer vgg7_layers[] = {
-    {"conv1", 128, BITTERN_LAYER_CONV, false}, {"conv2", 128, BITTERN_LAYER_CONV, true},
-    {"conv3", 256, BITTERN_LAYER_CONV, false}, {"conv4", 256, BITTERN_LAYER_CONV, true},
-    {"conv5", 512, BITTERN_LAYER_CONV, false}, {"conv6", 512, BITTERN_LAYER_CONV, true},
-    {"fc1", 1024, BITTERN_LAYER_FC, false},    {"fc2", 10, BITTERN_LAYER_FC, false},
-};
-#define VGG7_LAYERS (sizeof vgg7_layers / sizeof vgg7_layers[0])
 #define VGG7_HIDDEN 6 /* index of the first full connection */
 
-struct maker {
-    const struct network_vgg7_options *options;
-    struct bittern_network *network;
-    uint64_t state;
-    struct bittern_error *err;
+static const struct table_layer vgg7_layers[NETWORK_VGG7_LAYERS] = {
+    {"conv1", 128, BITTERN_LAYER_CONV, 1, false, 0, 0},
+    {"conv2", 128, BITTERN_LAYER_CONV, 1, true, 0, 0},
+    {"conv3", 256, BITTERN_LAYER_CONV, 1, false, 0, 0},
+    {"conv4", 256, BITTERN_LAYER_CONV, 1, true, 0, 0},
+    {"conv5", 512, BITTERN_LAYER_CONV, 1, false, 0, 0},
+    {"conv6", 512, BITTERN_LAYER_CONV, 1, true, 0, 0},
+    {"fc1", 1024, BITTERN_LAYER_FC, 0, false, 0, 0},
+    {"fc2", 10, BITTERN_LAYER_FC, 0, false, 0, 0},
 };
-
-/* splitmix64 (Steele et al., OOPSLA 2014). */
-static uint64_t random_word(struct maker *m)
-{
-    uint64_t z = (m->state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static bool make_input(struct maker *m)
-{
-    struct bittern_input *input = &m->network->input;
-    int16_t *table = network_allocate(m->network, (size_t)3 * 256, sizeof *table, m->err);
-
-    input->name = "image";
-    input->shape = (struct bittern_shape){3, 32, 32};
-    input->type = (struct bittern_value_type){
-        .kind = BITTERN_VALUE_INT, .bits = 8, .is_signed = false, .minimum = 0, .maximum = 255};
-    for (int i = 0; table && i < 3 * 256; i++) {
-        table[i] = (int16_t)(i % 256);
-    }
-    input->table = table;
-    return table != NULL;
-}
-
-static void set_geometry(struct maker *m, size_t index)
-{
-    static const struct bittern_window point = {
-        .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1};
-    static const struct bittern_window same = {3, 3, 1, 1, 1, 1, 1, 1};
-    static const struct bittern_window halve = {
-        .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
-    const struct vgg7_layer *plan = &vgg7_layers[index];
-    struct bittern_layer *layer = &m->network->layers[index];
-    size_t channels = plan->channels;
-
-    if (index == VGG7_HIDDEN && m->options->hidden_features > 0) {
-        channels = m->options->hidden_features;
-    }
-    layer->name = plan->name;
-    layer->op = plan->op;
-    layer->input = index ? layer[-1].output : m->network->input.shape;
-    layer->input_type = index ? layer[-1].output_type : m->network->input.type;
-    layer->window = plan->op == BITTERN_LAYER_FC ? point : same;
-    layer->conv = (struct bittern_shape){channels, 1, 1};
-    if (plan->op == BITTERN_LAYER_CONV) {
-        layer->conv =
-            network_window_output(&same, channels, layer->input.height, layer->input.width);
-    }
-    layer->output = layer->conv;
-    if (plan->max_pool) {
-        layer->has_max_pool = true;
-        layer->max_pool = halve;
-        layer->output =
-            network_window_output(&halve, channels, layer->conv.height, layer->conv.width);
-    }
-}
-
-/* Random planes: ternary ones share a random sign a weight, half of the magnitudes' bits are 0. */
-static bool make_weights(struct maker *m, struct bittern_layer *layer)
-{
-    struct bittern_weights *weights = &layer->weights;
-    size_t row_bits =
-        layer->op == BITTERN_LAYER_CONV ? layer->input.channels : network_fan_in(layer);
-    size_t row_words = (row_bits + 63) / 64;
-    uint64_t tail = row_bits % 64 ? (UINT64_C(1) << row_bits % 64) - 1 : UINT64_MAX;
-    bool binary = m->options->weights == BITTERN_WEIGHT_BINARY;
-    uint64_t *plus[7];
-    uint64_t *minus[7];
-
-    weights->kind = m->options->weights;
-    weights->plane_count = weights->kind == BITTERN_WEIGHT_PLANES ? 7 : 1;
-    weights->words_per_output = network_words_per_output(layer);
-    weights->bits = weights->plane_count * (binary ? 1 : 2);
-    size_t words = layer->conv.channels * weights->words_per_output;
-    for (size_t p = 0; p < weights->plane_count; p++) {
-        plus[p] = network_allocate(m->network, words, sizeof *plus[p], m->err);
-        minus[p] = binary ? NULL : network_allocate(m->network, words, sizeof *minus[p], m->err);
-        if (!plus[p] || (!binary && !minus[p])) {
-            return false;
-        }
-        weights->planes[p] = (struct bittern_plane){(int32_t)1 << p, plus[p], minus[p]};
-    }
-    for (size_t i = 0; i < words; i++) {
-        uint64_t mask = i % row_words == row_words - 1 ? tail : UINT64_MAX;
-        uint64_t sign = random_word(m);
-        for (size_t p = 0; p < weights->plane_count; p++) {
-            uint64_t magnitude = binary ? mask : random_word(m) & mask;
-            plus[p][i] = magnitude & sign;
-            if (!binary) {
-                minus[p][i] = magnitude & ~sign;
-            }
-        }
-    }
-    return true;
-}
-
-/* Middle and usual deviation of a channel's acc, for values spread evenly over their range. */
-static void channel_spread(const struct bittern_layer *layer, size_t channel, double *mean,
-                           double *deviation)
-{
-    int64_t minimum;
-    int64_t maximum;
-    network_channel_range(layer, channel, &minimum, &maximum);
-    *mean = 0.5 * (double)(minimum + maximum);
-    *deviation = 0.5 * (double)(maximum - minimum) / sqrt(3.0 * (double)network_fan_in(layer));
-}
-
-static bool make_thresholds(struct maker *m, struct bittern_layer *layer, bool ternary)
-{
-    size_t channels = layer->conv.channels;
-    int32_t *high = network_allocate(m->network, channels, sizeof *high, m->err);
-    int32_t *low = ternary ? network_allocate(m->network, channels, sizeof *low, m->err) : NULL;
-    uint8_t *descending = network_allocate(m->network, channels, 1, m->err);
-
-    if (!high || !descending || (ternary && !low)) {
-        return false;
-    }
-    for (size_t o = 0; o < channels; o++) {
-        double mean;
-        double deviation;
-        channel_spread(layer, o, &mean, &deviation);
-        high[o] = (int32_t)lrint(ternary ? mean + 0.4 * deviation : mean);
-        if (ternary) {
-            low[o] = (int32_t)lrint(mean - 0.4 * deviation);
-        }
-    }
-    layer->activation.threshold_high = high;
-    layer->activation.threshold_low = low;
-    layer->activation.descending = descending;
-    return true;
-}
-
-static bool make_triples(struct maker *m, struct bittern_layer *layer)
-{
-    const int bits = 20;
-    size_t channels = layer->conv.channels;
-    int32_t *multiplier = network_allocate(m->network, channels, sizeof *multiplier, m->err);
-    int64_t *offset = network_allocate(m->network, channels, sizeof *offset, m->err);
-    uint8_t *shift = network_allocate(m->network, channels, 1, m->err);
-
-    if (!multiplier || !offset || !shift) {
-        return false;
-    }
-    for (size_t o = 0; o < channels; o++) {
-        double mean;
-        double deviation;
-        channel_spread(layer, o, &mean, &deviation);
-        multiplier[o] = (int32_t)lrint(ldexp(64.0 / (deviation + 1.0), bits));
-        offset[o] = llrint(ldexp(128.0, bits) - multiplier[o] * mean) + (1 << (bits - 1));
-        shift[o] = (uint8_t)bits;
-    }
-    layer->activation.multiplier = multiplier;
-    layer->activation.offset = offset;
-    layer->activation.shift = shift;
-    return true;
-}
-
-static bool make_activation(struct maker *m, struct bittern_layer *layer, bool last)
-{
-    struct bittern_value_type *type = &layer->output_type;
-
-    layer->activation.kind = last ? BITTERN_ACTIVATION_NONE : m->options->activation;
-    switch (layer->activation.kind) {
-    case BITTERN_ACTIVATION_SIGN:
-        *type = (struct bittern_value_type){BITTERN_VALUE_BINARY, 1, true, -1, 1};
-        return make_thresholds(m, layer, false);
-    case BITTERN_ACTIVATION_TERNARY:
-        *type = (struct bittern_value_type){BITTERN_VALUE_TERNARY, 2, true, -1, 1};
-        return make_thresholds(m, layer, true);
-    case BITTERN_ACTIVATION_SCALE:
-        *type = (struct bittern_value_type){BITTERN_VALUE_INT, 8, false, 0, 255};
-        return make_triples(m, layer);
-    case BITTERN_ACTIVATION_NONE:
-    default:
-        *type = (struct bittern_value_type){BITTERN_VALUE_ACC, 32, true, layer->acc_min,
-                                            layer->acc_max};
-        return true;
-    }
-}
-
-static bool make_layer(struct maker *m, size_t index)
-{
-    struct bittern_layer *layer = &m->network->layers[index];
-    int64_t lowest = INT64_MAX;
-    int64_t highest = INT64_MIN;
-
-    set_geometry(m, index);
-    double *scale = network_allocate(m->network, layer->output.channels, sizeof *scale, m->err);
-    double *bias = network_allocate(m->network, layer->output.channels, sizeof *bias, m->err);
-    if (!scale || !bias || !make_weights(m, layer)) {
-        return false;
-    }
-    for (size_t o = 0; o < layer->conv.channels; o++) {
-        int64_t minimum;
-        int64_t maximum;
-        network_channel_range(layer, o, &minimum, &maximum);
-        lowest = minimum < lowest ? minimum : lowest;
-        highest = maximum > highest ? maximum : highest;
-        scale[o] = 1.0;
-    }
-    layer->acc_min = (int32_t)lowest;
-    layer->acc_max = (int32_t)highest;
-    layer->scale = scale;
-    layer->bias = bias;
-    return make_activation(m, layer, index + 1 == VGG7_LAYERS);
-}
 
 bittern_status network_vgg7_create(const struct network_vgg7_options *options,
                                    struct bittern_network **network, struct bittern_error *err)
 {
-    struct maker m = {.options = options, .state = options->seed, .err = err};
-    bittern_status status = network_create("vgg7", VGG7_LAYERS, &m.network, err);
+    struct table_layer layers[NETWORK_VGG7_LAYERS];
 
-    if (status == BITTERN_OK && !make_input(&m)) {
-        status = BITTERN_ERR_MEMORY;
+    for (size_t i = 0; i < NETWORK_VGG7_LAYERS; i++) {
+        layers[i] = vgg7_layers[i];
+        layers[i].weights = options->layer_weights[i] != BITTERN_WEIGHT_NONE
+                                ? options->layer_weights[i]
+                                : options->weights;
     }
-    for (size_t i = 0; status == BITTERN_OK && i < VGG7_LAYERS; i++) {
-        if (!make_layer(&m, i)) {
-            status = BITTERN_ERR_MEMORY;
-        }
+    if (options->hidden_features > 0) {
+        layers[VGG7_HIDDEN].channels = options->hidden_features;
     }
-    if (status == BITTERN_OK) {
-        status = network_validate(m.network, err);
-    }
-    if (status != BITTERN_OK) {
-        bittern_network_free(m.network);
-        m.network = NULL;
-    }
-    *network = m.network;
-    return status;
+    return network_table_create("vgg7", NULL, layers, NETWORK_VGG7_LAYERS, options->activation,
+                                options->seed, network, err);
 }

@@ -14,11 +14,15 @@
 #include <bittern/network.h>
 #include <stdint.h>
 
+#define NETWORK_VGG7_LAYERS 8
+
 struct network_vgg7_options {
     enum bittern_weight_kind weights;        /* BINARY, TERNARY, or PLANES: seven ternary ones */
     enum bittern_activation_kind activation; /* SIGN, TERNARY, or SCALE: 8 bits, unsigned */
     size_t hidden_features;                  /* of the first full connection; 0: 1024 */
     uint64_t seed;
+    /* Of single layers, conv1 .. conv6, fc1, fc2; NONE (0): as `weights` says. */
+    enum bittern_weight_kind layer_weights[NETWORK_VGG7_LAYERS];
 };
 
 bittern_status network_vgg7_create(const struct network_vgg7_options *options,

@@ -91,11 +91,17 @@ int main(void)
     int exit_code = 2;
     struct contender contenders[] = {
         {.name = "binary weights, binary activations",
-         .options = {BITTERN_WEIGHT_BINARY, BITTERN_ACTIVATION_SIGN, 0, 1}},
+         .options = {.weights = BITTERN_WEIGHT_BINARY,
+                     .activation = BITTERN_ACTIVATION_SIGN,
+                     .seed = 1}},
         {.name = "ternary weights, ternary activations",
-         .options = {BITTERN_WEIGHT_TERNARY, BITTERN_ACTIVATION_TERNARY, 0, 2}},
+         .options = {.weights = BITTERN_WEIGHT_TERNARY,
+                     .activation = BITTERN_ACTIVATION_TERNARY,
+                     .seed = 2}},
         {.name = "ternary weights, 8-bit activations",
-         .options = {BITTERN_WEIGHT_TERNARY, BITTERN_ACTIVATION_SCALE, 0, 3}},
+         .options = {.weights = BITTERN_WEIGHT_TERNARY,
+                     .activation = BITTERN_ACTIVATION_SCALE,
+                     .seed = 3}},
     };
     const size_t count = sizeof contenders / sizeof contenders[0];
     uint8_t *images = malloc((size_t)ENGINE_IMAGES * IMAGE_BYTES);

@@ -6,10 +6,12 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--lint] [--fuzz] [--bench] [--check | --list]
+Usage: scripts/install-deps.sh [--sim] [--hw] [--lint] [--fuzz] [--bench] [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
+  --sim     also the simulated accelerator and the tests of its Verilog
+  --hw      also proofs of the Verilog, and its area and timing
   --lint    also what scripts/lint.sh needs
   --fuzz    also what scripts/fuzz.sh needs
   --bench   also what bench/train-speed compares with
@@ -47,6 +49,14 @@ train libcyaml-dev             recipes
 train libyaml-dev              lines of the keys in recipes
 train libopenmpi-dev           training on several processes (mpi.h)
 train openmpi-bin              mpirun
+sim   verilator                the simulated accelerator: Verilog to C++
+sim   g++                      its compiler (also part of build-essential)
+sim   zlib1g-dev               waveforms (FST)
+sim   iverilog                 benches of single Verilog modules
+hw    yosys                    area of the accelerator; turns proofs into formulas
+hw    boolector                solver for proofs over bit vectors
+hw    z3                       a second solver
+hw    nextpnr-ice40            timing of single modules, placed and routed
 lint  git                      the list of files to check
 lint  clang-14                 a second compiler's warnings
 lint  clang-format-14          formatting
@@ -64,6 +74,8 @@ groups="build train test"
 action=install
 for argument in "$@"; do
     case $argument in
+    --sim) groups="$groups sim" ;;
+    --hw) groups="$groups hw" ;;
     --lint) groups="$groups lint" ;;
     --fuzz) groups="$groups fuzz" ;;
     --bench) groups="$groups bench" ;;

@@ -6,14 +6,18 @@
 #include "run.h"
 
 #include <getopt.h>
-#include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_BATCH 64
+#define DEFAULT_TIMEOUT 60
+#define SIMULATED_TIMEOUT                                                                          \
+    3600 /* a simulated batch takes minutes where a board takes milliseconds */
 #define MAX_BATCH 4096
 #define MAX_THREADS 1024
+#define MAX_JOBS 256
 
 static const char help[] =
     "Run images through a network on a device, and print accuracy and speed.\n"
@@ -31,9 +35,13 @@ static const char help[] =
     "      --images N            number of images (default: all)\n"
     "\n"
     "Device:\n"
-    "      --device NAME         reference (default), or another that 'bittern devices' lists\n"
-    "      --batch N             images a start of the device, 1 to 4096 (default 64)\n"
-    "      --timeout SECONDS     for one batch (default 60)\n"
+    "      --device NAME         reference (default), or another that 'bittern devices' lists;\n"
+    "                            sim is the simulated accelerator, sim:edge one of a geometry\n"
+    "      --jobs N              devices of that name at once (default: 1; simulated ones: one a\n"
+    "                            CPU)\n"
+    "      --batch N             images a start of the device, 1 to 4096 (default 64, or fewer if\n"
+    "                            some of the jobs had none then)\n"
+    "      --timeout SECONDS     for one batch (default 60; simulated devices: 3600)\n"
     "      --threads N           threads of the reference (default: one a CPU)\n"
     "      --kernel NAME         kernel of the reference: avx512, avx2, neon, portable (default:\n"
     "                            the fastest that this CPU runs)\n"
@@ -42,10 +50,11 @@ static const char help[] =
     "      --predictions FILE    write label, prediction and outputs of each image: .csv or .json\n"
     "      --dump DIR            write the output of every layer as .npy (reference only; needs\n"
     "                            --images)\n"
+    "      --profile             also cycles and stalls of each layer, from the accelerator\n"
     "      --json                print the result as JSON\n"
     "      --quiet               print no progress\n"
     "\n"
-    "  A MODEL.onnx is compiled first:\n"
+    "  A MODEL.onnx is compiled first, for the geometry of the device:\n"
     "      --input-range RANGE   what it expects for pixel values 0..255: 0-255, 0-1 or minus1-1\n"
     "                            (default: what its metadata says, else 0-1)\n"
     "  -h, --help\n"
@@ -54,6 +63,7 @@ static const char help[] =
     "  bittern run lenet5.btn --dataset mnist\n"
     "  bittern run lenet5.onnx --dataset digits --images 100 --predictions out.csv\n"
     "  bittern run lenet5.btn --input images.npy --json\n"
+    "  bittern run lenet5.onnx --device sim:tiny --images 20 --profile\n"
     "  bittern run lenet5.btn --dataset mnist --start 17 --images 1 --dump layers\n"
     "\n"
     "Ctrl-C stops after the current batch and tells what was done; the exit code is then 130.\n";
@@ -66,12 +76,14 @@ enum {
     OPTION_START,
     OPTION_IMAGES,
     OPTION_DEVICE,
+    OPTION_JOBS,
     OPTION_BATCH,
     OPTION_TIMEOUT,
     OPTION_THREADS,
     OPTION_KERNEL,
     OPTION_PREDICTIONS,
     OPTION_DUMP,
+    OPTION_PROFILE,
     OPTION_JSON,
     OPTION_QUIET,
     OPTION_INPUT_RANGE
@@ -129,6 +141,8 @@ static int take_option(int option, const char *value, struct run_arguments *argu
     case OPTION_DEVICE:
         arguments->device = value;
         return CLI_EXIT_OK;
+    case OPTION_JOBS:
+        return take_number("jobs", value, 1, MAX_JOBS, &arguments->jobs);
     case OPTION_BATCH:
         return take_number("batch", value, 1, MAX_BATCH, &arguments->batch);
     case OPTION_TIMEOUT:
@@ -143,6 +157,9 @@ static int take_option(int option, const char *value, struct run_arguments *argu
         return CLI_EXIT_OK;
     case OPTION_DUMP:
         arguments->dump = value;
+        return CLI_EXIT_OK;
+    case OPTION_PROFILE:
+        arguments->profile = true;
         return CLI_EXIT_OK;
     case OPTION_JSON:
         arguments->json = true;
@@ -192,12 +209,14 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         {"start", required_argument, NULL, OPTION_START},
         {"images", required_argument, NULL, OPTION_IMAGES},
         {"device", required_argument, NULL, OPTION_DEVICE},
+        {"jobs", required_argument, NULL, OPTION_JOBS},
         {"batch", required_argument, NULL, OPTION_BATCH},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"threads", required_argument, NULL, OPTION_THREADS},
         {"kernel", required_argument, NULL, OPTION_KERNEL},
         {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
         {"dump", required_argument, NULL, OPTION_DUMP},
+        {"profile", no_argument, NULL, OPTION_PROFILE},
         {"json", no_argument, NULL, OPTION_JSON},
         {"quiet", no_argument, NULL, OPTION_QUIET},
         {"input-range", required_argument, NULL, OPTION_INPUT_RANGE},
@@ -249,18 +268,75 @@ static int on_progress(void *user, size_t done, size_t total)
     return cli_interrupted();
 }
 
+static bool is_simulated(const char *device)
+{
+    return strncmp(device, "sim", 3) == 0 && (device[3] == '\0' || device[3] == ':');
+}
+
+static size_t usable_cpus(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 && count <= MAX_JOBS ? (size_t)count : 1;
+}
+
+/* As many jobs as asked for, but none without images; batches that keep all of them busy. */
+static void choose_jobs(struct run *run)
+{
+    const struct run_arguments *arguments = run->arguments;
+    size_t images = run->images.count;
+
+    run->job_count = arguments->jobs;
+    if (run->job_count == 0) {
+        run->job_count = is_simulated(arguments->device) ? usable_cpus() : 1;
+    }
+    run->batch = arguments->batch;
+    if (run->batch == 0) {
+        size_t share = (images + run->job_count - 1) / run->job_count;
+        run->batch = run->job_count > 1 && share < DEFAULT_BATCH ? share : DEFAULT_BATCH;
+    }
+    run->batch = run->batch > 0 ? run->batch : 1;
+    size_t batches = images / run->batch + (images % run->batch != 0);
+    run->job_count = run->job_count > batches && batches > 0 ? batches : run->job_count;
+}
+
+/* A model is compiled for the device that is there; a program is for what it was compiled for. */
+static bittern_status load_for_device(struct run *run, struct load_options *load,
+                                      struct bittern_error *err)
+{
+    enum file_kind kind = FILE_KIND_PROGRAM;
+    const char *path = run->arguments->program;
+    const struct bittern_geometry *geometry = &bittern_device_get_info(run->device)->geometry;
+    struct bittern_program *any = NULL;
+
+    bittern_status status = load_program(path, load, &run->program, err);
+    if (status == BITTERN_OK) {
+        status = file_kind_find(path, &kind, err);
+    }
+    if (status == BITTERN_OK && kind == FILE_KIND_ONNX && geometry->version > 0) {
+        any = run->program;
+        status = bittern_program_create(bittern_program_network(any), geometry, &run->program, err);
+        if (status != BITTERN_OK) {
+            run->program = NULL;
+            bittern_error_prefix(err, "%s", path);
+        }
+    }
+    bittern_program_free(any);
+    return status;
+}
+
 static bittern_status open_run(struct run *run, struct load_options *load,
                                struct bittern_error *err)
 {
-    char name[256];
+    char name[1100];
     const struct run_arguments *arguments = run->arguments;
-    const struct bittern_session_options options = {
-        .batch = arguments->batch,
-        .timeout_ms = (uint32_t)(arguments->timeout_seconds * 1000),
-        .progress = on_progress,
-        .user = run};
 
-    bittern_status status = load_program(arguments->program, load, &run->program, err);
+    device_name(arguments, name, sizeof name);
+    bittern_status status = bittern_device_open(name, &run->device, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    status = load_for_device(run, load, err);
     if (status != BITTERN_OK) {
         return status;
     }
@@ -269,23 +345,26 @@ static bittern_status open_run(struct run *run, struct load_options *load,
     if (status != BITTERN_OK) {
         return status;
     }
-    device_name(arguments, name, sizeof name);
-    status = bittern_device_open(name, &run->device, err);
-    if (status != BITTERN_OK) {
-        return status;
-    }
+    choose_jobs(run);
     run->values =
         calloc(run->images.count, bittern_network_output_count(run->network) * sizeof *run->values);
     if (!run->values) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for the outputs of %zu images",
                                  run->images.count);
     }
-    return bittern_session_create(run->device, run->program, &options, &run->session, err);
+    size_t timeout = is_simulated(arguments->device) ? SIMULATED_TIMEOUT : DEFAULT_TIMEOUT;
+    timeout = arguments->timeout_seconds > 0 ? arguments->timeout_seconds : timeout;
+    const struct run_jobs_options options = {.count = run->job_count,
+                                             .batch = run->batch,
+                                             .timeout_ms = (uint32_t)(timeout * 1000),
+                                             .progress = on_progress,
+                                             .user = run};
+    return run_jobs_create(run->device, name, run->program, &options, &run->jobs, err);
 }
 
 static void close_run(struct run *run)
 {
-    bittern_session_free(run->session);
+    run_jobs_free(run->jobs);
     bittern_device_close(run->device);
     run_images_close(&run->images);
     bittern_program_free(run->program);
@@ -296,8 +375,8 @@ static bittern_status run_images_through(struct run *run, struct bittern_error *
 {
     double started = cli_seconds();
     cli_progress_start(&run->progress, "Running", "images", run->arguments->quiet);
-    bittern_status status = bittern_session_run(run->session, run->images.pixels, run->images.count,
-                                                run->values, &run->counters, err);
+    bittern_status status = run_jobs_run(run->jobs, run->images.pixels, run->images.count,
+                                         run->values, &run->counters, err);
     run->seconds = cli_seconds() - started;
     cli_progress_finish(&run->progress);
     return status;
@@ -323,8 +402,6 @@ static bittern_status write_files(const struct run *run, struct bittern_error *e
 int command_run(int argc, char **argv)
 {
     struct run_arguments arguments = {.device = "reference",
-                                      .batch = DEFAULT_BATCH,
-                                      .timeout_seconds = 60,
                                       .choice = {.split = BITTERN_SPLIT_TEST}};
     struct run run = {.arguments = &arguments};
     struct bittern_error err = {0};

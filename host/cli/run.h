@@ -6,29 +6,33 @@
 #include "cli.h"
 #include "load.h"
 #include "run_images.h"
+#include "run_jobs.h"
 #include "run_result.h"
 
 #include <bittern/device.h>
+#include <cjson/cJSON.h>
 
 struct run_arguments {
     const char *program;
     const char *device;
     struct load_options load;
     struct image_choice choice;
-    size_t batch;
+    size_t batch; /* 0: not given; also below */
     size_t timeout_seconds;
-    size_t threads;     /* 0: not given */
+    size_t jobs;
+    size_t threads;
     const char *kernel; /* NULL: not given */
     const char *dump, *predictions;
-    bool json, quiet, has_split;
+    bool json, profile, quiet, has_split;
 };
 
 struct run {
     const struct run_arguments *arguments;
     struct bittern_program *program;
     const struct bittern_network *network;
-    struct bittern_device *device;
-    struct bittern_session *session;
+    struct bittern_device *device; /* the first one, where there are several */
+    struct run_jobs *jobs;
+    size_t job_count, batch; /* as chosen for this run */
     struct run_images images;
     int32_t *values;
     struct cli_progress progress;
@@ -40,5 +44,20 @@ struct run {
 /* Print the result for people, or as JSON; both return an exit code (run_report.c). */
 int run_print(const struct run *run);
 int run_print_json(const struct run *run);
+
+/*
+ * What the accelerator's own counters say (run_profile.c), at the clock that reports are for.
+ * Utilization is the share of the cycles that the multiplications take at the array's full rate.
+ */
+#define RUN_CLOCK_HZ 100e6
+struct run_cycles {
+    double images_per_second; /* at RUN_CLOCK_HZ */
+    double utilization;       /* 0..1; negative where it is not known */
+};
+struct run_cycles run_cycles_of(const struct run *run);
+/* The table of layers; false: out of memory. */
+bool run_print_profile(const struct run *run);
+/* "layers": one object a layer; NULL: out of memory. */
+cJSON *run_profile_to_json(const struct run *run);
 
 #endif

@@ -13,7 +13,7 @@ static double images_per_second(const struct run *run)
 /* Images of one start of the device: fewer than asked for where there were no more. */
 static size_t batch_size(const struct run *run)
 {
-    return run->done < run->arguments->batch ? run->done : run->arguments->batch;
+    return run->done < run->batch ? run->done : run->batch;
 }
 
 /* The device's own time for such a batch. */
@@ -54,6 +54,28 @@ static void print_accuracy(const struct run *run)
     }
 }
 
+static void print_cycles(const struct run *run)
+{
+    char count[32];
+    char rate[32];
+    const struct bittern_counters *counters = &run->counters;
+    struct run_cycles cycles = run_cycles_of(run);
+
+    printf("Cycles    %s; %s images/s at %.0f MHz",
+           cli_format_count(counters->cycles, count, sizeof count),
+           cli_format_count((uint64_t)(cycles.images_per_second + 0.5), rate, sizeof rate),
+           RUN_CLOCK_HZ / 1e6);
+    if (cycles.utilization >= 0.0) {
+        printf(", utilization %.1f %%", 100.0 * cycles.utilization);
+    }
+    printf("\n          %.1f %% computing, stalled %.1f %% on weights, %.1f %% on input, "
+           "%.1f %% on output\n",
+           percent(counters->compute_cycles, counters->cycles),
+           percent(counters->weight_stall_cycles, counters->cycles),
+           percent(counters->input_stall_cycles, counters->cycles),
+           percent(counters->output_stall_cycles, counters->cycles));
+}
+
 int run_print(const struct run *run)
 {
     const struct bittern_device_info *info = bittern_device_get_info(run->device);
@@ -74,13 +96,11 @@ int run_print(const struct run *run)
            cli_format_count((uint64_t)images_per_second(run), rate, sizeof rate),
            batch_milliseconds(run), batch_size(run));
     if (run->counters.cycles > 0) {
-        printf("Cycles    %s; %.1f %% computing, stalled %.1f %% on weights, %.1f %% on input, "
-               "%.1f %% on output\n",
-               cli_format_count(run->counters.cycles, count, sizeof count),
-               percent(run->counters.compute_cycles, run->counters.cycles),
-               percent(run->counters.weight_stall_cycles, run->counters.cycles),
-               percent(run->counters.input_stall_cycles, run->counters.cycles),
-               percent(run->counters.output_stall_cycles, run->counters.cycles));
+        print_cycles(run);
+    }
+    if (run->arguments->profile && !run_print_profile(run)) {
+        fprintf(stderr, "bittern run: no memory for the profile\n");
+        return CLI_EXIT_FAILED;
     }
     if (run->arguments->predictions) {
         printf("Wrote     %s\n", run->arguments->predictions);
@@ -169,6 +189,29 @@ static bool add_speed(cJSON *root, const struct run *run)
            add_numbers(cJSON_AddObjectToObject(root, "counters"), counter_keys, counted, 8);
 }
 
+/* What follows from the counters, and the layers' own, where the device counts cycles. */
+static bool add_cycles(cJSON *root, const struct run *run)
+{
+    if (run->counters.cycles == 0) {
+        return true;
+    }
+    struct run_cycles cycles = run_cycles_of(run);
+    cJSON *accelerator = cJSON_AddObjectToObject(root, "accelerator");
+    cJSON *layers = run->arguments->profile ? run_profile_to_json(run) : NULL;
+    if (!accelerator || (run->arguments->profile && !layers) ||
+        !cJSON_AddNumberToObject(accelerator, "clock_hz", RUN_CLOCK_HZ) ||
+        !cJSON_AddNumberToObject(accelerator, "images_per_second", cycles.images_per_second) ||
+        (cycles.utilization >= 0.0 &&
+         !cJSON_AddNumberToObject(accelerator, "utilization", cycles.utilization))) {
+        cJSON_Delete(layers);
+        return false;
+    }
+    if (layers) {
+        cJSON_AddItemToObject(accelerator, "layers", layers);
+    }
+    return true;
+}
+
 int run_print_json(const struct run *run)
 {
     cJSON *root = cJSON_CreateObject();
@@ -176,9 +219,10 @@ int run_print_json(const struct run *run)
                 cJSON_AddStringToObject(root, "network", bittern_network_name(run->network)) &&
                 cJSON_AddNumberToObject(root, "images", (double)run->done) &&
                 cJSON_AddBoolToObject(root, "interrupted", run->done < run->images.count) &&
-                cJSON_AddNumberToObject(root, "batch", (double)run->arguments->batch) &&
+                cJSON_AddNumberToObject(root, "batch", (double)run->batch) &&
+                cJSON_AddNumberToObject(root, "jobs", (double)run->job_count) &&
                 add_device(root, run) && add_images(root, run) && add_accuracy(root, run) &&
-                add_speed(root, run);
+                add_speed(root, run) && add_cycles(root, run);
     if (!made) {
         cJSON_Delete(root);
         root = NULL;

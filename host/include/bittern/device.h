@@ -35,7 +35,23 @@ struct bittern_counters {
     uint64_t nanoseconds; /* wall clock of the host, from start to done */
 };
 
-/** One run of the kernel: addresses are of device memory. */
+/** What the layers of one index cost, as the device counted it. */
+struct bittern_layer_profile {
+    uint64_t images; /* that went through the layer */
+    uint64_t cycles; /* from its start to its end */
+    uint64_t compute_cycles;
+    uint64_t weight_stall_cycles;
+    uint64_t input_stall_cycles;
+    uint64_t output_stall_cycles;
+};
+
+/**
+ * One run of the kernel: addresses are of device memory.
+ *
+ * A device of geometry "any" gets the bytes of a program file, and input and output as said here.
+ * Any other gets what docs/device-program.md lays out for it: the program's device section, images
+ * and results in that layout, scratch memory and room for the record.
+ */
 struct bittern_start {
     uint64_t program; /* of the program's bytes */
     uint64_t program_bytes;
@@ -43,6 +59,9 @@ struct bittern_start {
                         each, int8 or uint8 by its input type; the host has applied the tables */
     uint64_t output; /* [images][outputs] int32, little-endian */
     uint32_t images;
+    uint64_t scratch;      /* 0: the program needs none */
+    uint64_t record;       /* 0: the device writes none */
+    uint64_t record_bytes; /* room there */
 };
 
 struct bittern_device_info {
@@ -51,7 +70,7 @@ struct bittern_device_info {
     struct bittern_geometry geometry;
 };
 
-#define BITTERN_BACKEND_VERSION 1
+#define BITTERN_BACKEND_VERSION 2
 
 /**
  * What a backend provides. All functions but `open` and `list` take the backend's own handle; each
@@ -82,7 +101,8 @@ struct bittern_backend {
     /** Wait for the end of the run: its own error, or BITTERN_ERR_TIMEOUT (it goes on running).
      * After the end the same result comes at each call, until the next start. */
     bittern_status (*wait)(void *handle, uint32_t timeout_ms, struct bittern_error *err);
-    /** Of the last finished run; of the current one as far as known while it runs. */
+    /** Of the last finished run; of the current one as far as known while it runs. May be called
+     * by another thread than the one that waits. */
     bittern_status (*counters)(void *handle, struct bittern_counters *counters,
                                struct bittern_error *err);
 };
@@ -149,8 +169,8 @@ struct bittern_session_options {
 };
 
 /**
- * Check that the program fits the device, and put it into device memory. The device must outlive
- * the session; the program need not. Several sessions can share a device, run one after the other.
+ * Check that the program fits the device, and put it into device memory. Device and program must
+ * outlive the session. Several sessions can share a device, run one after the other.
  * @return BITTERN_ERR_MISMATCH with both geometries where they differ
  */
 BITTERN_API bittern_status bittern_session_create(struct bittern_device *device,
@@ -171,6 +191,15 @@ BITTERN_API bittern_status bittern_session_run(struct bittern_session *session,
                                                const uint8_t *images, size_t count, int32_t *values,
                                                struct bittern_counters *counters,
                                                struct bittern_error *err);
+
+/**
+ * What each layer has cost since the session was created, summed over its runs; layers[i] is of
+ * layer i of the network. All zero where the device keeps no records.
+ * @param count  room in `layers`, at least the network's number of layers
+ */
+BITTERN_API bittern_status bittern_session_profile(const struct bittern_session *session,
+                                                   struct bittern_layer_profile *layers,
+                                                   size_t count, struct bittern_error *err);
 
 #ifdef __cplusplus
 }

@@ -22,8 +22,9 @@ static const struct {
     const char *advice; /* what to do where its library is missing */
 } known_backends[] = {
     {"reference", NULL},
-    /* To name the packages to install (verilator; xrt) once these backends are part of Bittern. */
-    {"sim", "this version of Bittern does not have the simulated accelerator yet; use 'reference'"},
+    {"sim", "it needs Verilator; install it with 'scripts/install-deps.sh --sim', then build "
+            "Bittern again with 'scripts/build.sh release'; or use 'reference'"},
+    /* To name the packages to install once this backend is part of Bittern. */
     {"xrt", "this version of Bittern does not have the driver for boards yet; use 'reference'"},
 };
 #define KNOWN_COUNT (sizeof known_backends / sizeof known_backends[0])

@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The built-in backend: this CPU plays the device. Its memory is host memory (device_memory.c);
- * `start` hands the job to a thread, which reads the program from device memory as an accelerator
- * would, runs the reference engine, and writes the outputs. The parsed program and its engine are
- * kept while the same bytes stand there.
- *
- * The job belongs to its thread from start until `running` is cleared under the lock; nothing else
- * but `running` and the clock is looked at meanwhile.
+ * `start` hands the job to a thread (device_job.c), which reads the program from device memory as
+ * an accelerator would, runs the reference engine, and writes the outputs. The parsed program and
+ * its engine are kept while the same bytes stand there.
  */
 #include "device/backend_load.h"
+#include "device/device_job.h"
 #include "device/device_memory.h"
 
 #include <bittern/reference.h>
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MEMORY_CAPACITY (UINT64_C(1) << 34)
 #define MAX_THREADS 1024
@@ -35,18 +31,8 @@ struct reference_device {
     struct reference_options options;
     struct device_memory *memory;
 
-    pthread_mutex_t lock;
-    pthread_cond_t finished;
-    pthread_t thread;
-    bool has_thread; /* to be joined */
-    bool running;
-    bool has_run;
-
-    struct bittern_start job;
-    struct timespec started;
-    uint64_t nanoseconds; /* of the last finished run */
-    bittern_status status;
-    struct bittern_error error;
+    struct device_job job;
+    struct bittern_start start; /* the job's, while it runs */
 
     struct bittern_program *program; /* NULL: nothing is kept */
     struct bittern_reference *engine;
@@ -180,19 +166,6 @@ static bittern_status reference_discover(void *handle, struct bittern_device_inf
 
 /* ---- Open and close -------------------------------------------------------------------------- */
 
-/* Times are of the monotonic clock: setting the wall clock must not end a wait. */
-static bool init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) {
-        return false;
-    }
-    bool done = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(condition, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    return done;
-}
-
 static bittern_status reference_open(const char *address, void **handle, struct bittern_error *err)
 {
     bittern_status status = BITTERN_OK;
@@ -210,13 +183,8 @@ static bittern_status reference_open(const char *address, void **handle, struct 
     if (status != BITTERN_OK) {
         goto cleanup;
     }
-    if (pthread_mutex_init(&device->lock, NULL) != 0) {
-        status = bittern_error_set(err, BITTERN_ERR_MEMORY, "cannot make a lock");
-        goto cleanup;
-    }
-    if (!init_condition(&device->finished)) {
-        pthread_mutex_destroy(&device->lock);
-        status = bittern_error_set(err, BITTERN_ERR_MEMORY, "cannot make a condition variable");
+    status = device_job_init(&device->job, err);
+    if (status != BITTERN_OK) {
         goto cleanup;
     }
     *handle = device;
@@ -241,25 +209,13 @@ static void forget_program(struct reference_device *device)
 static void reference_close(void *handle)
 {
     struct reference_device *device = handle;
-    if (device->has_thread) {
-        pthread_join(device->thread, NULL);
-    }
+    device_job_destroy(&device->job);
     forget_program(device);
-    pthread_cond_destroy(&device->finished);
-    pthread_mutex_destroy(&device->lock);
     device_memory_free(device->memory);
     free(device);
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
-
-static bool is_running(struct reference_device *device)
-{
-    pthread_mutex_lock(&device->lock);
-    bool running = device->running;
-    pthread_mutex_unlock(&device->lock);
-    return running;
-}
 
 static bittern_status reference_allocate(void *handle, uint64_t size, uint64_t *address,
                                          struct bittern_error *err)
@@ -271,7 +227,7 @@ static bittern_status reference_allocate(void *handle, uint64_t size, uint64_t *
 static bittern_status reference_release(void *handle, uint64_t address, struct bittern_error *err)
 {
     struct reference_device *device = handle;
-    if (is_running(device)) {
+    if (device_job_is_running(&device->job)) {
         return bittern_error_set(err, BITTERN_ERR_DEVICE,
                                  "memory cannot be released while a run is in progress; wait for "
                                  "its end first");
@@ -309,20 +265,20 @@ static bittern_status reference_read(void *handle, uint64_t address, void *data,
 static bittern_status take_program(struct reference_device *device, struct bittern_error *err)
 {
     uint8_t *bytes = NULL;
-    bittern_status status = device_memory_find(device->memory, "program", device->job.program,
-                                               device->job.program_bytes, &bytes, err);
+    bittern_status status = device_memory_find(device->memory, "program", device->start.program,
+                                               device->start.program_bytes, &bytes, err);
     if (status != BITTERN_OK) {
         return status;
     }
     if (device->program) {
         size_t size = 0;
         const void *kept = bittern_program_data(device->program, &size);
-        if (size == device->job.program_bytes && memcmp(kept, bytes, size) == 0) {
+        if (size == device->start.program_bytes && memcmp(kept, bytes, size) == 0) {
             return BITTERN_OK;
         }
         forget_program(device);
     }
-    status = bittern_program_read_memory(bytes, (size_t)device->job.program_bytes,
+    status = bittern_program_read_memory(bytes, (size_t)device->start.program_bytes,
                                          "the program in device memory", &device->program, err);
     if (status == BITTERN_OK) {
         const struct bittern_reference_options options = {.threads = device->options.threads,
@@ -339,11 +295,12 @@ static bittern_status take_program(struct reference_device *device, struct bitte
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "outputs are int32 little-endian, as the engine leaves them on such a host");
 
-static bittern_status run_job(struct reference_device *device, struct bittern_error *err)
+static bittern_status run_job(void *handle, struct bittern_error *err)
 {
+    struct reference_device *device = handle;
     uint8_t *input = NULL;
     uint8_t *output = NULL;
-    const struct bittern_start *job = &device->job;
+    const struct bittern_start *start = &device->start;
 
     bittern_status status = take_program(device, err);
     if (status != BITTERN_OK) {
@@ -355,48 +312,23 @@ static bittern_status run_job(struct reference_device *device, struct bittern_er
     uint64_t image_values = (uint64_t)shape->channels * shape->height * shape->width;
     uint64_t outputs = bittern_network_output_count(network);
 
-    status = device_memory_find(device->memory, "input", job->input, job->images * image_values,
+    status = device_memory_find(device->memory, "input", start->input, start->images * image_values,
                                 &input, err);
     if (status != BITTERN_OK) {
         return status;
     }
-    if (job->output % sizeof(int32_t) != 0) {
+    if (start->output % sizeof(int32_t) != 0) {
         return bittern_error_set(err, BITTERN_ERR_DEVICE,
                                  "output: the address 0x%" PRIx64 " is not a multiple of 4",
-                                 job->output);
+                                 start->output);
     }
-    status = device_memory_find(device->memory, "output", job->output,
-                                job->images * outputs * sizeof(int32_t), &output, err);
+    status = device_memory_find(device->memory, "output", start->output,
+                                start->images * outputs * sizeof(int32_t), &output, err);
     if (status != BITTERN_OK) {
         return status;
     }
     int32_t *values = (int32_t *)(void *)output; /* calloc's alignment, plus a multiple of 4 */
-    return bittern_reference_run_values(device->engine, input, job->images, values, err);
-}
-
-static uint64_t nanoseconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t elapsed = ((int64_t)now.tv_sec - (int64_t)start->tv_sec) * 1000000000 +
-                      ((int64_t)now.tv_nsec - (int64_t)start->tv_nsec);
-    return elapsed > 0 ? (uint64_t)elapsed : 0;
-}
-
-static void *run_thread(void *argument)
-{
-    struct reference_device *device = argument;
-    struct bittern_error error = {0};
-    bittern_status status = run_job(device, &error);
-
-    pthread_mutex_lock(&device->lock);
-    device->status = status;
-    device->error = error;
-    device->nanoseconds = nanoseconds_since(&device->started);
-    device->running = false;
-    pthread_cond_broadcast(&device->finished);
-    pthread_mutex_unlock(&device->lock);
-    return NULL;
+    return bittern_reference_run_values(device->engine, input, start->images, values, err);
 }
 
 static bittern_status reference_start(void *handle, const struct bittern_start *start,
@@ -404,66 +336,18 @@ static bittern_status reference_start(void *handle, const struct bittern_start *
 {
     struct reference_device *device = handle;
 
-    if (is_running(device)) {
+    if (device_job_is_running(&device->job)) {
         return bittern_error_set(err, BITTERN_ERR_DEVICE,
                                  "a run is in progress; wait for its end before the next start");
     }
-    if (device->has_thread) {
-        pthread_join(device->thread, NULL);
-        device->has_thread = false;
-    }
-    device->job = *start;
-    clock_gettime(CLOCK_MONOTONIC, &device->started);
-    device->running = true;
-    device->has_run = true;
-    int code = pthread_create(&device->thread, NULL, run_thread, device);
-    if (code != 0) {
-        device->running = false;
-        device->has_run = false;
-        return bittern_error_set(err, BITTERN_ERR_DEVICE, "cannot start a thread: %s",
-                                 strerror(code));
-    }
-    device->has_thread = true;
-    return BITTERN_OK;
-}
-
-static void deadline_after(uint32_t milliseconds, struct timespec *deadline)
-{
-    clock_gettime(CLOCK_MONOTONIC, deadline);
-    deadline->tv_sec += (time_t)(milliseconds / 1000);
-    deadline->tv_nsec += (long)(milliseconds % 1000) * 1000000L;
-    if (deadline->tv_nsec >= 1000000000L) {
-        deadline->tv_sec++;
-        deadline->tv_nsec -= 1000000000L;
-    }
+    device->start = *start;
+    return device_job_start(&device->job, run_job, device, err);
 }
 
 static bittern_status reference_wait(void *handle, uint32_t timeout_ms, struct bittern_error *err)
 {
     struct reference_device *device = handle;
-    bittern_status status = BITTERN_OK;
-    struct timespec deadline;
-
-    if (!device->has_run) {
-        return bittern_error_set(err, BITTERN_ERR_DEVICE, "nothing was started");
-    }
-    deadline_after(timeout_ms, &deadline);
-    pthread_mutex_lock(&device->lock);
-    int code = 0;
-    while (device->running && code == 0) {
-        code = pthread_cond_timedwait(&device->finished, &device->lock, &deadline);
-    }
-    if (device->running) {
-        status = bittern_error_set(err, BITTERN_ERR_TIMEOUT,
-                                   "the run did not end within %" PRIu32 " ms", timeout_ms);
-    } else {
-        status = device->status;
-        if (status != BITTERN_OK && err) {
-            *err = device->error;
-        }
-    }
-    pthread_mutex_unlock(&device->lock);
-    return status;
+    return device_job_wait(&device->job, timeout_ms, err);
 }
 
 static bittern_status reference_counters(void *handle, struct bittern_counters *counters,
@@ -471,10 +355,7 @@ static bittern_status reference_counters(void *handle, struct bittern_counters *
 {
     struct reference_device *device = handle;
     (void)err;
-    pthread_mutex_lock(&device->lock);
-    counters->nanoseconds =
-        device->running ? nanoseconds_since(&device->started) : device->nanoseconds;
-    pthread_mutex_unlock(&device->lock);
+    counters->nanoseconds = device_job_nanoseconds(&device->job);
     return BITTERN_OK;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program on a device. Two input and two output buffers take turns: while the device works on one
- * batch, the next batch's pixels go through the input table into the other buffer.
+ * A program on a device. Two sets of buffers take turns: while the device works on one batch, the
+ * next batch's pixels go through the input table into the other set.
  *
- *     host     table(0)  write(0) | table(1) write(1)       | read(0) table(2) write(2) ...
- *     device                      | batch 0 ............... | batch 1 ...............
+ *     host     pack(0)  write(0) | pack(1)  write(1)       | read(0) pack(2)  write(2) ...
+ *     device                     | batch 0 ............... | batch 1 ...............
  */
 #include "base/checked.h"
+#include "device/kernel_record.h"
+#include "device/session_format.h"
 
 #include <bittern/device.h>
 
@@ -19,21 +21,25 @@
 #define DEFAULT_BATCH 64
 #define MAX_BATCH 4096
 #define DEFAULT_TIMEOUT_MS 60000
-#define TABLE_SIZE 256
 #define BUFFERS 2
 
 struct bittern_session {
     struct bittern_device *device;
     struct bittern_session_options options;
-    size_t channels, pixels; /* of one image: [channels][pixels] */
+    struct session_format *format;
+    size_t image_bytes; /* of pixels */
     size_t outputs;
-    uint8_t *table;   /* [channels][256]: the byte that the device gets for a pixel value */
-    uint8_t *staging; /* [batch][channels][pixels] */
-    int32_t *results; /* [batch][outputs] */
+    uint8_t *staging; /* a batch's input, as the device has it */
+    uint8_t *results; /* a batch's output, likewise */
+    uint8_t *record;  /* a start's, likewise; NULL: the device writes none */
+
+    size_t layers;
+    struct bittern_layer_profile *profile; /* [layers] */
 
     uint64_t program_bytes;
-    uint64_t program; /* 0: not allocated */
-    uint64_t input[BUFFERS], output[BUFFERS];
+    uint64_t program; /* 0: not allocated; also below */
+    uint64_t scratch;
+    uint64_t input[BUFFERS], output[BUFFERS], records[BUFFERS];
 };
 
 /* ---- Create and free ------------------------------------------------------------------------- */
@@ -48,8 +54,8 @@ static bool geometries_are_equal(const struct bittern_geometry *a, const struct 
     /* The name is a label; what counts is the shape. */
     return a->version == b->version && a->word_bits == b->word_bits &&
            a->output_channels == b->output_channels && a->pixels == b->pixels &&
-           a->units == b->units && a->feature_bytes[0] == b->feature_bytes[0] &&
-           a->feature_bytes[1] == b->feature_bytes[1] && a->weight_bytes == b->weight_bytes;
+           a->units == b->units && a->feature_bytes == b->feature_bytes &&
+           a->weight_bytes == b->weight_bytes;
 }
 
 #define GEOMETRY_TEXT_SIZE 256
@@ -59,13 +65,12 @@ static const char *geometry_text(const struct bittern_geometry *geometry, char *
     if (geometry_is_any(geometry)) {
         (void)snprintf(text, GEOMETRY_TEXT_SIZE, "'%s'", geometry->name);
     } else {
-        (void)snprintf(
-            text, GEOMETRY_TEXT_SIZE,
-            "'%s' (version %" PRIu32 ", word %" PRIu32 ", OC %" PRIu32 ", PX %" PRIu32
-            ", units 0x%" PRIx32 ", features %" PRIu32 "+%" PRIu32 " B, weights %" PRIu32 " B)",
-            geometry->name, geometry->version, geometry->word_bits, geometry->output_channels,
-            geometry->pixels, geometry->units, geometry->feature_bytes[0],
-            geometry->feature_bytes[1], geometry->weight_bytes);
+        (void)snprintf(text, GEOMETRY_TEXT_SIZE,
+                       "'%s' (version %" PRIu32 ", word %" PRIu32 ", OC %" PRIu32 ", PX %" PRIu32
+                       ", units 0x%" PRIx32 ", features %" PRIu32 " B, weights %" PRIu32 " B)",
+                       geometry->name, geometry->version, geometry->word_bits,
+                       geometry->output_channels, geometry->pixels, geometry->units,
+                       geometry->feature_bytes, geometry->weight_bytes);
     }
     return text;
 }
@@ -108,55 +113,70 @@ static bittern_status check_options(const struct bittern_session_options *given,
     return BITTERN_OK;
 }
 
-/* Sizes and host memory, from the network; the input table becomes bytes here, once. */
+/* Host memory for one batch. */
 static bittern_status prepare_host(struct bittern_session *session,
                                    const struct bittern_network *network, struct bittern_error *err)
 {
-    const struct bittern_input *input = bittern_network_input(network);
+    const struct bittern_shape *shape = &bittern_network_input(network)->shape;
+    size_t batch = session->options.batch;
     size_t staging = 0;
     size_t results = 0;
+    size_t record = session_format_record_bytes(session->format, batch);
 
-    session->channels = input->shape.channels;
     session->outputs = bittern_network_output_count(network);
-    if (!checked_mul_size(input->shape.height, input->shape.width, &session->pixels) ||
-        !checked_mul_size(session->channels, session->pixels, &staging) ||
-        !checked_mul_size(staging, session->options.batch, &staging) ||
-        !checked_mul_size(session->outputs, session->options.batch, &results)) {
+    session->layers = bittern_network_layer_count(network);
+    if (!checked_mul_size(shape->height, shape->width, &session->image_bytes) ||
+        !checked_mul_size(session->image_bytes, shape->channels, &session->image_bytes) ||
+        !checked_mul_size(session_format_input_bytes(session->format), batch, &staging) ||
+        !checked_mul_size(session_format_output_bytes(session->format), batch, &results)) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "a batch of %zu images is too large",
-                                 session->options.batch);
+                                 batch);
     }
-    session->table = malloc(session->channels * TABLE_SIZE);
     session->staging = malloc(staging);
-    session->results = calloc(results, sizeof *session->results);
-    if (!session->table || !session->staging || !session->results) {
+    session->results = malloc(results);
+    session->record = record > 0 ? malloc(record) : NULL;
+    session->profile = calloc(session->layers, sizeof *session->profile);
+    if (!session->staging || !session->results || (record > 0 && !session->record) ||
+        !session->profile) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a batch of %zu images",
-                                 session->options.batch);
-    }
-    for (size_t i = 0; i < session->channels * TABLE_SIZE; i++) {
-        session->table[i] = (uint8_t)input->table[i]; /* int8 as its two's complement */
+                                 batch);
     }
     return BITTERN_OK;
 }
 
-static bittern_status prepare_device(struct bittern_session *session,
-                                     const struct bittern_program *program,
-                                     struct bittern_error *err)
+/* Size 0 is fine: nothing is needed then. */
+static bittern_status allocate(struct bittern_session *session, uint64_t size, uint64_t *address,
+                               struct bittern_error *err)
+{
+    return size > 0 ? bittern_device_allocate(session->device, size, address, err) : BITTERN_OK;
+}
+
+static bittern_status prepare_device(struct bittern_session *session, struct bittern_error *err)
 {
     size_t size = 0;
-    const void *data = bittern_program_data(program, &size);
-    uint64_t input_bytes = (uint64_t)session->options.batch * session->channels * session->pixels;
-    uint64_t output_bytes = (uint64_t)session->options.batch * session->outputs * sizeof(int32_t);
+    const struct session_format *format = session->format;
+    const void *data = session_format_program(format, &size);
+    uint64_t batch = session->options.batch;
 
     session->program_bytes = size;
-    bittern_status status = bittern_device_allocate(session->device, size, &session->program, err);
+    bittern_status status = allocate(session, size, &session->program, err);
     if (status == BITTERN_OK) {
         status = bittern_device_write(session->device, session->program, data, size, err);
     }
+    if (status == BITTERN_OK) {
+        status =
+            allocate(session, batch * session_format_scratch_bytes(format), &session->scratch, err);
+    }
     for (size_t i = 0; status == BITTERN_OK && i < BUFFERS; i++) {
-        status = bittern_device_allocate(session->device, input_bytes, &session->input[i], err);
+        status =
+            allocate(session, batch * session_format_input_bytes(format), &session->input[i], err);
         if (status == BITTERN_OK) {
-            status =
-                bittern_device_allocate(session->device, output_bytes, &session->output[i], err);
+            status = allocate(session, batch * session_format_output_bytes(format),
+                              &session->output[i], err);
+        }
+        if (status == BITTERN_OK) {
+            status = allocate(session, session_format_record_bytes(format, (size_t)batch),
+                              &session->records[i], err);
         }
     }
     return status;
@@ -190,11 +210,17 @@ bittern_status bittern_session_create(struct bittern_device *device,
     if (status != BITTERN_OK) {
         goto cleanup;
     }
+    status =
+        session_format_create(program, !geometry_is_any(&bittern_device_get_info(device)->geometry),
+                              &session->format, err);
+    if (status != BITTERN_OK) {
+        goto cleanup;
+    }
     status = prepare_host(session, bittern_program_network(program), err);
     if (status != BITTERN_OK) {
         goto cleanup;
     }
-    status = prepare_device(session, program, err);
+    status = prepare_device(session, err);
     if (status != BITTERN_OK) {
         goto cleanup;
     }
@@ -220,13 +246,17 @@ void bittern_session_free(struct bittern_session *session)
         return;
     }
     release(session, session->program);
+    release(session, session->scratch);
     for (size_t i = 0; i < BUFFERS; i++) {
         release(session, session->input[i]);
         release(session, session->output[i]);
+        release(session, session->records[i]);
     }
-    free(session->table);
+    session_format_free(session->format);
     free(session->staging);
     free(session->results);
+    free(session->record);
+    free(session->profile);
     free(session);
 }
 
@@ -252,30 +282,17 @@ static size_t batch_size(const struct session_run *run, size_t batch)
     return left < run->session->options.batch ? left : run->session->options.batch;
 }
 
-/* Pixels to input values, in the order of memory; limited by the byte loads. */
-static void apply_table(const struct bittern_session *session, const uint8_t *images, size_t count)
-{
-    uint8_t *out = session->staging;
-    for (size_t image = 0; image < count; image++) {
-        for (size_t channel = 0; channel < session->channels; channel++) {
-            const uint8_t *table = session->table + channel * TABLE_SIZE;
-            for (size_t i = 0; i < session->pixels; i++) {
-                *out++ = table[*images++];
-            }
-        }
-    }
-}
-
 static bittern_status write_batch(const struct session_run *run, size_t batch,
                                   struct bittern_error *err)
 {
     const struct bittern_session *session = run->session;
-    size_t image_bytes = session->channels * session->pixels;
     size_t size = batch_size(run, batch);
 
-    apply_table(session, run->images + batch_start(run, batch) * image_bytes, size);
+    session_format_pack(session->format,
+                        run->images + batch_start(run, batch) * session->image_bytes, size,
+                        session->staging);
     return bittern_device_write(session->device, session->input[batch % BUFFERS], session->staging,
-                                size * image_bytes, err);
+                                size * session_format_input_bytes(session->format), err);
 }
 
 static bittern_status start_batch(const struct session_run *run, size_t batch,
@@ -288,6 +305,9 @@ static bittern_status start_batch(const struct session_run *run, size_t batch,
         .input = session->input[batch % BUFFERS],
         .output = session->output[batch % BUFFERS],
         .images = (uint32_t)batch_size(run, batch),
+        .scratch = session->scratch,
+        .record = session->records[batch % BUFFERS],
+        .record_bytes = session_format_record_bytes(session->format, batch_size(run, batch)),
     };
     return bittern_device_start(session->device, &start, err);
 }
@@ -339,24 +359,42 @@ static bittern_status wait_batch(struct session_run *run, size_t batch, struct b
     return status;
 }
 
+/* Add the layer records of a batch to the profile. */
+static bittern_status read_record(const struct session_run *run, size_t batch,
+                                  struct bittern_error *err)
+{
+    struct bittern_session *session = run->session;
+    size_t size = session_format_record_bytes(session->format, batch_size(run, batch));
+
+    if (size == 0) {
+        return BITTERN_OK;
+    }
+    bittern_status status = bittern_device_read(session->device, session->records[batch % BUFFERS],
+                                                session->record, size, err);
+    if (status == BITTERN_OK &&
+        !kernel_record_add_layers(session->record, size, session->profile, session->layers)) {
+        return bittern_error_set(err, BITTERN_ERR_DEVICE,
+                                 "device '%s' left no record of its run, or a damaged one",
+                                 bittern_device_get_info(session->device)->name);
+    }
+    return status;
+}
+
 static bittern_status read_batch(const struct session_run *run, size_t batch,
                                  struct bittern_error *err)
 {
     const struct bittern_session *session = run->session;
-    size_t count = batch_size(run, batch) * session->outputs;
+    size_t count = batch_size(run, batch);
 
-    bittern_status status = bittern_device_read(session->device, session->output[batch % BUFFERS],
-                                                session->results, count * sizeof(int32_t), err);
+    bittern_status status =
+        bittern_device_read(session->device, session->output[batch % BUFFERS], session->results,
+                            count * session_format_output_bytes(session->format), err);
     if (status != BITTERN_OK) {
         return status;
     }
-    int32_t *values = run->values + batch_start(run, batch) * session->outputs;
-    const uint8_t *bytes = (const uint8_t *)session->results;
-    for (size_t i = 0; i < count; i++, bytes += 4) {
-        values[i] = (int32_t)((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
-                              (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24);
-    }
-    return BITTERN_OK;
+    session_format_unpack(session->format, session->results, count,
+                          run->values + batch_start(run, batch) * session->outputs);
+    return read_record(run, batch, err);
 }
 
 /*
@@ -434,4 +472,17 @@ bittern_status bittern_session_run(struct bittern_session *session, const uint8_
         *counters = run.counters;
     }
     return status;
+}
+
+bittern_status bittern_session_profile(const struct bittern_session *session,
+                                       struct bittern_layer_profile *layers, size_t count,
+                                       struct bittern_error *err)
+{
+    if (!session || !layers || count < session->layers) {
+        return bittern_error_set(err, BITTERN_ERR_ARGUMENT,
+                                 "bittern_session_profile needs a session and room for each layer "
+                                 "of its network");
+    }
+    memcpy(layers, session->profile, session->layers * sizeof *layers);
+    return BITTERN_OK;
 }

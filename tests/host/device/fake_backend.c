@@ -212,9 +212,9 @@ static bittern_status fake_discover(void *handle, struct bittern_device_info *in
                                                    .word_bits = 128,
                                                    .output_channels = 16,
                                                    .pixels = 4,
-                                                   .units = BITTERN_UNIT_XNOR_POPCOUNT,
-                                                   .feature_bytes = {65536, 32768},
-                                                   .weight_bytes = 8192};
+                                                   .units = 7,
+                                                   .feature_bytes = 393216,
+                                                   .weight_bytes = 131072};
     }
     return BITTERN_OK;
 }

@@ -60,7 +60,7 @@ static void missing_backends_say_what_to_install(void **state)
     assert_open_fails("nonesuch:1", BITTERN_ERR_NOT_FOUND, "'nonesuch'");
     /* These tests may run where they are installed; a missing one has to give its advice. */
     if (bittern_device_list("sim", 0, &info, &err) == BITTERN_ERR_DEVICE) {
-        assert_non_null(strstr(err.message, "simulated accelerator"));
+        assert_non_null(strstr(err.message, "Verilator"));
     }
     if (bittern_device_list("xrt", 0, &info, &err) == BITTERN_ERR_DEVICE) {
         assert_non_null(strstr(err.message, "boards"));

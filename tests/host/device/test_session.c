@@ -157,9 +157,9 @@ static const struct bittern_geometry tiny = {.name = "tiny",
                                              .word_bits = 128,
                                              .output_channels = 16,
                                              .pixels = 4,
-                                             .units = BITTERN_UNIT_XNOR_POPCOUNT,
-                                             .feature_bytes = {65536, 32768},
-                                             .weight_bytes = 8192};
+                                             .units = 7,
+                                             .feature_bytes = 393216,
+                                             .weight_bytes = 131072};
 
 static bittern_status try_session(const char *device_name, const struct example *example,
                                   struct bittern_error *err)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CNV's table of layers. */
+#include "network_cnv.h"
+
+#include "network_table.h"
+
+static const struct table_layer cnv_layers[] = {
+    {"conv1", 64, BITTERN_LAYER_CONV, 0, false, 0, 0},
+    {"conv2", 64, BITTERN_LAYER_CONV, 0, true, 0, 0},
+    {"conv3", 128, BITTERN_LAYER_CONV, 0, false, 0, 0},
+    {"conv4", 128, BITTERN_LAYER_CONV, 0, true, 0, 0},
+    {"conv5", 256, BITTERN_LAYER_CONV, 0, false, 0, 0},
+    {"conv6", 256, BITTERN_LAYER_CONV, 0, false, 0, 0},
+    {"fc1", 512, BITTERN_LAYER_FC, 0, false, 0, 0},
+    {"fc2", 512, BITTERN_LAYER_FC, 0, false, 0, 0},
+    {"fc3", 10, BITTERN_LAYER_FC, 0, false, 0, 0},
+};
+#define CNV_LAYERS (sizeof cnv_layers / sizeof cnv_layers[0])
+
+bittern_status network_cnv_create(const struct network_cnv_options *options,
+                                  struct bittern_network **network, struct bittern_error *err)
+{
+    struct table_layer layers[CNV_LAYERS];
+
+    for (size_t i = 0; i < CNV_LAYERS; i++) {
+        layers[i] = cnv_layers[i];
+        layers[i].weights = options->weights;
+    }
+    return network_table_create("cnv", NULL, layers, CNV_LAYERS, options->activation, options->seed,
+                                network, err);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a library of one Verilated geometry exports: the kernel's pins as plain C, one clock edge at
+ * a time. All that is C++ stays behind this (model.cpp); all that knows a protocol stands before
+ * it.
+ *
+ * A cycle is settle() with the inputs of the cycle, which gives the outputs as they are just before
+ * the rising edge, and then clock(), the edge itself.
+ */
+#ifndef BITTERN_SIM_MODEL_H
+#define BITTERN_SIM_MODEL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SIM_MODEL_VERSION 1
+#define SIM_MAX_WORDS 16 /* 32-bit words of a beat: WORD <= 512 */
+
+/* s_axi_control and m_axi_gmem as AXI names them, without their common prefixes. */
+struct sim_inputs {
+    uint32_t control_awaddr, control_wdata, control_araddr;
+    uint8_t control_awvalid, control_wvalid, control_wstrb, control_bready;
+    uint8_t control_arvalid, control_rready;
+
+    uint8_t ap_rst_n;
+    uint8_t arready, awready, wready;
+    uint8_t rvalid, rlast, rresp, rid;
+    uint8_t bvalid, bresp, bid;
+    uint8_t rdata[4 * SIM_MAX_WORDS];
+};
+
+/* wdata and wstrb are those of the last cycle with wvalid; addresses likewise. */
+struct sim_outputs {
+    uint8_t control_awready, control_wready, control_bvalid, control_bresp;
+    uint8_t control_arready, control_rvalid, control_rresp;
+    uint8_t interrupt;
+    uint32_t control_rdata;
+
+    uint8_t arvalid, arburst, arsize, arlen, arid;
+    uint8_t awvalid, awburst, awsize, awlen, awid;
+    uint8_t wvalid, wlast, rready, bready;
+    uint64_t araddr, awaddr;
+    uint64_t wstrb;
+    uint8_t wdata[4 * SIM_MAX_WORDS];
+};
+
+struct sim_model {
+    uint32_t version; /* SIM_MODEL_VERSION */
+    const char *name; /* of the geometry */
+    uint32_t word_bits, output_channels, pixels, units;
+    uint32_t feature_words, weight_rows;
+    uint32_t threads; /* that one evaluation uses */
+    int has_trace;    /* create() takes a file's name */
+
+    /* trace: FST file to write, NULL for none. NULL where there is no memory, or no such file. */
+    void *(*create)(const char *trace);
+    void (*destroy)(void *instance);
+    void (*settle)(void *instance, const struct sim_inputs *in, struct sim_outputs *out);
+    void (*clock)(void *instance);
+    /* Write the waveform from now on, or not. */
+    void (*set_trace)(void *instance, int on);
+};
+
+/* The one symbol: "sim_model_entry". */
+typedef const struct sim_model *(*sim_model_entry_function)(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
