@@ -261,7 +261,9 @@ module bittern_core #(
     always @(posedge clk)
         if (ce) begin
             keep_5[HALF-1:0]    <= lo_last_pipe[4] && !store_pipe[4] ? lane_mask[HALF-1:0] : {HALF{1'b1}};
-            keep_5[WORD-1:HALF] <= hi_last_pipe[4] && !store_pipe[4] ? lane_mask[WORD-1:HALF] : {HALF{1'b1}};
+            // A half past the kernel's end holds nothing, not even padding.
+            keep_5[WORD-1:HALF] <= store_pipe[4] ? {HALF{1'b1}} : !exists_pipe[4] ? {HALF{1'b0}}
+                                 : hi_last_pipe[4] ? lane_mask[WORD-1:HALF] : {HALF{1'b1}};
             for (i = 0; i < PX; i = i + 1) begin
                 zero_6[2*i]     <= ternary || !present_5[2*i];
                 zero_6[2*i + 1] <= ternary || !present_5[2*i + 1];

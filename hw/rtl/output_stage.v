@@ -207,7 +207,10 @@ module output_stage #(
                 quiet_reg <= threshold ? 4'd6 : 4'd14;
             else if (quiet_reg != 4'd0)
                 quiet_reg <= quiet_reg - 4'd1;
-            if (step && last_plane)
+            // A tile's last group may have begun a window that is none.
+            if (parameters_load)
+                window_reg <= 16'd0;
+            else if (step && last_plane)
                 window_reg <= window_end ? 16'd0 : window_next;
         end
         if (capture) begin
