@@ -25,7 +25,7 @@ prove() {
     fi
     rm -f "$out/$name".*
     yosys -q -p "read_verilog -formal $*; hierarchy -check -top $top $chparam;
-        proc; flatten; opt; memory -nomap; opt; check; async2sync; dffunmap; opt_clean; rename -top top;
+        proc; flatten; opt; memory -nomap -nordff; opt; check; async2sync; dffunmap; opt_clean; rename -top top;
         write_smt2 -wires $out/$name.smt2" >"$out/$name.log" 2>&1 || return 1
     case $mode in
     bmc) set -- -t "$depth" ;;

@@ -72,5 +72,5 @@ if ! nextpnr-ice40 --hx8k --package ct256 --json "$base.json" --freq 100 --seed 
     echo "$0: nextpnr failed; see $base.pnr" >&2
     exit 1
 fi
-sed -n 's|^Info: *ICESTORM_LC: *\([0-9]*\)/ *\([0-9]*\).*|  placed: \1 of \2 logic cells|p' "$base.pnr" | tail -n 1
+sed -n 's|^Info:[[:space:]]*ICESTORM_LC: *\([0-9]*\)/ *\([0-9]*\).*|  placed: \1 of \2 logic cells|p' "$base.pnr" | tail -n 1
 sed -n 's/^.*Max frequency for clock .*: \([0-9.]*\) MHz.*/  Fmax: \1 MHz/p' "$base.pnr" | tail -n 1

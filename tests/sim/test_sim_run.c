@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MODEL BITTERN_SOURCE_DIR "/examples/lenet5-w2a2-digits.onnx"
 #define DIGITS "--dataset", "digits", "--data", "data"
+
+static const char *const model = BITTERN_SOURCE_DIR "/examples/lenet5-w2a2-digits.onnx";
 
 static int make_files(void **state)
 {
@@ -47,10 +48,10 @@ static void any_number_of_jobs_gives_the_same_results(void **state)
     (void)state;
     static const char *const jobs[] = {"1", "2", "3", "7"};
     fixture_expect(0, "Accuracy",
-                   ARGS("run", MODEL, DIGITS, "--images", "23", "--predictions", "r.csv"));
+                   ARGS("run", model, DIGITS, "--images", "23", "--predictions", "r.csv"));
     for (size_t i = 0; i < 4; i++) {
         fixture_expect(0, "Accuracy",
-                       ARGS("run", MODEL, DIGITS, "--images", "23", "--device", "sim:tiny",
+                       ARGS("run", model, DIGITS, "--images", "23", "--device", "sim:tiny",
                             "--jobs", jobs[i], "--batch", "4", "--predictions", "s.csv"));
         assert_same_file("r.csv", "s.csv");
     }
@@ -62,8 +63,8 @@ static void the_profile_adds_up(void **state)
     (void)state;
     fixture_expect(
         0, "utilization %",
-        ARGS("run", MODEL, DIGITS, "--images", "5", "--device", "sim:tiny", "--profile"));
-    cJSON *json = fixture_json(ARGS("run", MODEL, DIGITS, "--images", "6", "--device", "sim:tiny",
+        ARGS("run", model, DIGITS, "--images", "5", "--device", "sim:tiny", "--profile"));
+    cJSON *json = fixture_json(ARGS("run", model, DIGITS, "--images", "6", "--device", "sim:tiny",
                                     "--profile", "--json", "--jobs", "2"));
     double cycles = fixture_member(json, "counters.cycles")->valuedouble;
     double sum = 0.0;
@@ -93,12 +94,12 @@ static void errors_of_the_kernel_reach_the_user(void **state)
 {
     (void)state;
     fixture_expect(1, "READ_SLVERR",
-                   ARGS("run", MODEL, DIGITS, "--images", "4", "--device",
+                   ARGS("run", model, DIGITS, "--images", "4", "--device",
                         "sim:tiny,fault=slverr-read@40", "--jobs", "2"));
     fixture_expect(1, "last counters",
-                   ARGS("run", MODEL, DIGITS, "--images", "4", "--device",
+                   ARGS("run", model, DIGITS, "--images", "4", "--device",
                         "sim:tiny,watchdog=0,fault=stuck-r@50", "--timeout", "1"));
-    fixture_expect(2, "sim:tiny,warp=1", ARGS("run", MODEL, DIGITS, "--device", "sim:tiny,warp=1"));
+    fixture_expect(2, "sim:tiny,warp=1", ARGS("run", model, DIGITS, "--device", "sim:tiny,warp=1"));
 }
 
 static void run_and_signal(int number, unsigned microseconds)
@@ -108,7 +109,7 @@ static void run_and_signal(int number, unsigned microseconds)
     if (child == 0) {
         if (chdir(fixture_path("")) == 0 && freopen("/dev/null", "w", stderr) &&
             freopen("/dev/null", "w", stdout)) {
-            execl(BITTERN_COMMAND, "bittern", "run", MODEL, DIGITS, "--device",
+            execl(BITTERN_COMMAND, "bittern", "run", model, DIGITS, "--device",
                   "sim:tiny,watchdog=0,fault=stuck-r@500", "--jobs", "2", (char *)NULL);
         }
         _exit(99);
@@ -127,7 +128,7 @@ static void a_killed_host_leaves_nothing_behind(void **state)
     for (unsigned i = 0; i < 4; i++) {
         run_and_signal(SIGKILL, 20000 + 150000 * i);
         fixture_expect(0, "Accuracy",
-                       ARGS("run", MODEL, DIGITS, "--images", "2", "--device", "sim:tiny"));
+                       ARGS("run", model, DIGITS, "--images", "2", "--device", "sim:tiny"));
     }
 }
 
