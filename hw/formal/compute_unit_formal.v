@@ -87,7 +87,7 @@ module compute_unit_formal #(
             assume (ce);
             assume (sum_first);
         end else begin
-            assume (act[WORD-1:2] == 0 && wgt[WORD-1:2] == 0);
+            assume (act[WORD-1:1] == 0 && wgt[WORD-1:1] == 0);
             assume (neg[WORD/8-1:1] == 0 && nonzero[WORD/8-1:1] == 0);
         end
     end

@@ -122,7 +122,8 @@ module xnor_popcount #(
             assign count_b_next = {3'b000, two_reg[1] & two_reg[0], two_reg[1] ^ two_reg[0], 1'b0};
         end else if (WORD == 128) begin : g_four
             // The second addend: a sum, and four bits of weight 2, one of which is its carry-in.
-            wire [4:0] twos = {3'b000, (two_reg[0] & two_reg[1]) | (two_reg[2] & (two_reg[0] | two_reg[1])),
+            wire [4:0] twos = {3'b000,
+                (two_reg[0] & two_reg[1]) | (two_reg[2] & (two_reg[0] | two_reg[1])),
                 two_reg[0] ^ two_reg[1] ^ two_reg[2]};
             wire [4:0] high = {1'b0, sum[19:16]} + twos + {4'b0000, two_reg[3]};
             assign count_a_next = add({2'b00, sum[4:0]}, {2'b00, sum[9:5]}, {2'b00, sum[14:10]});
@@ -138,11 +139,13 @@ module xnor_popcount #(
             wire [BITS-2:0] x2 = {3'b000, sum[34:30]};
             wire [BITS-2:0] y2 = {3'b000, sum[39:35]};
             wire [BITS-2:0] z2 = {3'b000, two_reg, 1'b0};
-            assign count_a_next = add(half_sum(x0, y0, z0), half_sum(x1, y1, z1), half_sum(x2, y2, z2));
+            assign count_a_next = add(half_sum(x0, y0, z0), half_sum(x1, y1, z1),
+                half_sum(x2, y2, z2));
             assign count_b_next = add(carry(x0, y0, z0), carry(x1, y1, z1), carry(x2, y2, z2));
         end
     endgenerate
 
+    // Registers, and not a shift register in a LUT.
     (* keep = "true", shreg_extract = "no" *) reg [1:0] odd1_reg;
     (* keep = "true", shreg_extract = "no" *) reg [1:0] odd2_reg;
     reg [BITS-1:0] addend_a_reg;

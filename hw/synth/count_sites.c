@@ -29,7 +29,7 @@
 #include <string.h>
 
 enum {
-    LINE_MAX_CELL = 1 << 20, /* characters of a line, continuations joined */
+    LINE_ROOM = 1 << 20, /* characters of a line, continuations joined */
     LUT_INPUTS = 6,
     PAIR_INPUTS = 5,
     FANOUT_SEARCH = 64, /* readers of a net that are tried as partners */
@@ -71,8 +71,6 @@ struct model {
     char *name;
     struct cell *cells;
     int count, room;
-    char **inputs;
-    int input_count;
 };
 
 struct design {
@@ -205,12 +203,12 @@ static void read_subckt(struct design *design, struct model *model)
 
 static void read_design(struct design *design, FILE *file)
 {
-    char *line = must(malloc(LINE_MAX_CELL));
+    char *line = must(malloc(LINE_ROOM));
     net_of(design, "$false");
     net_of(design, "$true");
     net_of(design, "$undef");
     struct model *model = NULL;
-    while (fgets(line, LINE_MAX_CELL, file) != NULL) {
+    while (fgets(line, LINE_ROOM, file) != NULL) {
         char *word = strtok(line, " \n");
         if (word == NULL || *word == '#')
             continue;
@@ -408,7 +406,7 @@ static void collect_fabric(struct packing *packing, const struct model *model)
 }
 
 /* Puts a LUT at every position in use, and finds whose multiplexer is taken. */
-static int place_positions(struct packing *packing, const bool *o_read, const bool *co_read)
+static int place_positions(struct packing *packing, const bool *read)
 {
     int constant_sites = 0;
     bool *used_above = zeroed((size_t)packing->position_count, sizeof(bool));
@@ -417,7 +415,7 @@ static int place_positions(struct packing *packing, const bool *o_read, const bo
         moved = false;
         for (int p = packing->position_count - 1; p >= 0; p--) {
             const struct position *position = &packing->positions[p];
-            bool used = used_above[p] || o_read[position->o] || co_read[position->co];
+            bool used = used_above[p] || read[position->o] || read[position->co];
             if (used && position->below >= 0 && !used_above[position->below]) {
                 used_above[position->below] = true;
                 moved = true;
@@ -426,14 +424,14 @@ static int place_positions(struct packing *packing, const bool *o_read, const bo
     }
     for (int p = 0; p < packing->position_count; p++) {
         struct position *position = &packing->positions[p];
-        bool leaves = packing->fabric[position->o] > 0 || co_read[position->co];
+        bool leaves = packing->fabric[position->o] > 0 || read[position->co];
         if (leaves)
             position->muxed = true;
     }
     for (int p = 0; p < packing->position_count; p++) {
         struct position *position = &packing->positions[p];
-        bool o_used = o_read[position->o];
-        bool co_used = co_read[position->co];
+        bool o_used = read[position->o];
+        bool co_used = read[position->co];
         if (!used_above[p] && !o_used && !co_used)
             continue;
         if (is_constant(position->s)) {
@@ -700,7 +698,7 @@ static struct counts count_model(const struct model *model, int net_count)
     packing.lut_of = zeroed(nets, sizeof(int));
     packing.co_of = zeroed(nets, sizeof(int));
     packing.alias = zeroed(nets, sizeof(int));
-    bool *o_read = zeroed(nets, sizeof(bool));
+    bool *read = zeroed(nets, sizeof(bool));
     for (int net = 0; net < net_count; net++) {
         packing.alias[net] = net;
         packing.lut_of[net] = packing.co_of[net] = -1;
@@ -717,11 +715,11 @@ static struct counts count_model(const struct model *model, int net_count)
         for (int i = 0; i < cell->count; i++)
             if (!is_output(cell->pins[i].name) && strcmp(cell->type, "$wire") != 0
                 && !(carry_size(cell) && strcmp(cell->pins[i].name, "CI") == 0))
-                o_read[resolve(packing.alias, cell->pins[i].net)] = true;
+                read[resolve(packing.alias, cell->pins[i].net)] = true;
     }
     for (int net = 0; net < NET_FIRST; net++)
-        o_read[net] = false, packing.fabric[net] = 0;
-    counts.sites = place_positions(&packing, o_read, o_read);
+        read[net] = false, packing.fabric[net] = 0;
+    counts.sites = place_positions(&packing, read);
     counts.sites += settle_carry_in(&packing) + counts.memory;
     pair_luts(&packing);
     for (int a = 0; a < packing.lut_count; a++) {
@@ -740,7 +738,7 @@ static struct counts count_model(const struct model *model, int net_count)
     free(packing.alias);
     free(packing.luts);
     free(packing.positions);
-    free(o_read);
+    free(read);
     return counts;
 }
 

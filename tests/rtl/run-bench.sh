@@ -8,6 +8,8 @@ set -eu
 iverilog=$1 vvp=$2 rtl=$3 bench=$4 output=$5
 folder=$(dirname "$bench")
 set --
+# Names of Verilog files have no spaces.
+# shellcheck disable=SC2013
 for file in $(grep -oE '[a-z0-9_]+\.v' "$bench" | sort -u); do
     [ ! -f "$folder/$file" ] || [ "$folder/$file" = "$bench" ] || set -- "$@" "$folder/$file"
 done
