@@ -67,6 +67,11 @@ echo
 echo "5. Run all test images through it, too"
 "$bittern" run "$out/lenet5-w2a2.btn" --dataset "$data"
 
+echo
+echo "6. Compile the first one for the accelerator 'edge', and run 200 images on its Verilog, cycle by cycle"
+"$bittern" compile "$out/lenet5-sq/lenet5-sq.onnx" --geometry edge -o "$out/lenet5-sq-edge.btn"
+"$bittern" run "$out/lenet5-sq-edge.btn" --device sim:edge --dataset "$data" --images 200 --profile
+
 cat <<EOF
 
 Done. Everything is in $out. To go on:
@@ -76,6 +81,5 @@ Done. Everything is in $out. To go on:
   docs/training.md                                how they are trained
   docs/model-format.md                            bring your own network
   docs/numerics.md                                why the integers are exact
-
-The simulated accelerator and its report are not part of Bittern yet.
+  docs/architecture.md                            how the accelerator works
 EOF

@@ -6,11 +6,10 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--sim] [--hw] [--lint] [--fuzz] [--bench] [--check | --list]
+Usage: scripts/install-deps.sh [--hw] [--lint] [--fuzz] [--bench] [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
-  --sim     also the simulated accelerator and the tests of its Verilog
   --hw      also proofs of the Verilog, and its area and timing
   --lint    also what scripts/lint.sh needs
   --fuzz    also what scripts/fuzz.sh needs
@@ -70,11 +69,10 @@ bench libopenblas0-openmp      fast products of matrices in PyTorch
 EOF
 }
 
-groups="build train test"
+groups="build train test sim"
 action=install
 for argument in "$@"; do
     case $argument in
-    --sim) groups="$groups sim" ;;
     --hw) groups="$groups hw" ;;
     --lint) groups="$groups lint" ;;
     --fuzz) groups="$groups fuzz" ;;

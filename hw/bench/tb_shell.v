@@ -896,7 +896,7 @@ module tb_shell;
         if (!$value$plusargs("seed=%d", seed))
             seed = 1;
         if (!$value$plusargs("runs=%d", runs))
-            runs = 20;
+            runs = 1;
         if (!$value$plusargs("parts=%d", parts))
             parts = 31;
         seed_first = seed;

@@ -53,17 +53,17 @@ struct cell {
 struct lut {
     int inputs[LUT_INPUTS];
     int count;
-    int output;        /* -1: passes a net on to S */
-    int position;      /* carry position that it feeds, or -1 */
-    int partner;       /* LUT in the same site, or -1 */
-    bool shut;         /* no room beside it */
+    int output;   /* -1: passes a net on to S */
+    int position; /* carry position that it feeds, or -1 */
+    int partner;  /* LUT in the same site, or -1 */
+    bool shut;    /* no room beside it */
 };
 
 struct position {
     int s, di, o, co;
-    int ci; /* carry-in of the lowest position, else -1 */
-    int below; /* position that it follows, or -1 */
-    int lut;   /* LUT at S, or -1 */
+    int ci;     /* carry-in of the lowest position, else -1 */
+    int below;  /* position that it follows, or -1 */
+    int lut;    /* LUT at S, or -1 */
     bool muxed; /* its output multiplexer is taken */
 };
 
@@ -178,7 +178,8 @@ static void read_names(struct design *design, struct model *model)
     if (in == NULL || out == NULL)
         return;
     if (strtok(NULL, " \n") != NULL) {
-        fputs("count_sites: the netlist is not mapped: it has a .names of several inputs\n", stderr);
+        fputs("count_sites: the netlist is not mapped: it has a .names of several inputs\n",
+              stderr);
         exit(2);
     }
     struct cell *cell = add_cell(model, "$wire");
@@ -213,8 +214,8 @@ static void read_design(struct design *design, FILE *file)
         if (word == NULL || *word == '#')
             continue;
         if (strcmp(word, ".model") == 0) {
-            design->models = must(realloc(design->models,
-                                          (size_t)(design->count + 1) * sizeof(struct model)));
+            design->models =
+                must(realloc(design->models, (size_t)(design->count + 1) * sizeof(struct model)));
             model = &design->models[design->count++];
             *model = (struct model){.name = copied(strtok(NULL, " \n"))};
         } else if (model != NULL && strcmp(word, ".subckt") == 0) {
@@ -256,8 +257,8 @@ static int lut_size(const struct cell *cell)
 {
     if (strcmp(cell->type, "INV") == 0)
         return 1;
-    if (begins(cell->type, "LUT") && cell->type[3] >= '1' && cell->type[3] <= '6'
-        && cell->type[4] == '\0')
+    if (begins(cell->type, "LUT") && cell->type[3] >= '1' && cell->type[3] <= '6' &&
+        cell->type[4] == '\0')
         return cell->type[3] - '0';
     return 0;
 }
@@ -279,10 +280,10 @@ static int memory_sites(const struct cell *cell)
         const char *type;
         int sites;
     } table[] = {
-        {"SRL16E", 1},     {"SRLC16E", 1},    {"SRLC32E", 1},   {"RAM16X1S", 1},  {"RAM16X1D", 2},
-        {"RAM32X1S", 1},   {"RAM32X1D", 2},   {"RAM32X2S", 2},  {"RAM64X1S", 1},  {"RAM64X1D", 2},
-        {"RAM128X1S", 2},  {"RAM128X1D", 4},  {"RAM256X1S", 4}, {"RAM256X1D", 8}, {"RAM32M", 4},
-        {"RAM64M", 4},     {"RAM32M16", 8},   {"RAM64M8", 8},   {"RAM512X1S", 8},
+        {"SRL16E", 1},    {"SRLC16E", 1},   {"SRLC32E", 1},   {"RAM16X1S", 1},  {"RAM16X1D", 2},
+        {"RAM32X1S", 1},  {"RAM32X1D", 2},  {"RAM32X2S", 2},  {"RAM64X1S", 1},  {"RAM64X1D", 2},
+        {"RAM128X1S", 2}, {"RAM128X1D", 4}, {"RAM256X1S", 4}, {"RAM256X1D", 8}, {"RAM32M", 4},
+        {"RAM64M", 4},    {"RAM32M16", 8},  {"RAM64M8", 8},   {"RAM512X1S", 8},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (strcmp(cell->type, table[i].type) == 0)
@@ -318,7 +319,8 @@ static int resolve(const int *alias, int net)
 
 static int add_lut(struct packing *packing, int output, int position)
 {
-    packing->luts = grown(packing->luts, packing->lut_count, &packing->lut_room, sizeof(struct lut));
+    packing->luts =
+        grown(packing->luts, packing->lut_count, &packing->lut_room, sizeof(struct lut));
     packing->luts[packing->lut_count] =
         (struct lut){.output = output, .position = position, .partner = -1};
     return packing->lut_count++;
@@ -410,7 +412,8 @@ static int place_positions(struct packing *packing, const bool *read)
 {
     int constant_sites = 0;
     bool *used_above = zeroed((size_t)packing->position_count, sizeof(bool));
-    /* Positions of one cell are in order; cells of a chain may not be: repeat until nothing moves. */
+    /* Positions of one cell are in order; cells of a chain may not be: repeat until nothing moves.
+     */
     for (bool moved = true; moved;) {
         moved = false;
         for (int p = packing->position_count - 1; p >= 0; p--) {
@@ -494,8 +497,8 @@ static bool fits(const struct packing *packing, int a, int b)
     bool feeds_di = y->output >= NET_FIRST && y->output == position->di;
     if (feeds_di && packing->fabric[y->output] <= 1)
         return true;
-    return !position->muxed && joined_inputs(x, y) == x->count
-        && (position->ci < NET_FIRST || feeds_di || is_constant(position->di));
+    return !position->muxed && joined_inputs(x, y) == x->count &&
+           (position->ci < NET_FIRST || feeds_di || is_constant(position->di));
 }
 
 /* The best partner among the readers of a LUT's inputs: most inputs shared, then the largest. */
@@ -506,7 +509,8 @@ static void seek_partner(struct packing *packing, int a)
     for (int i = 0; i < lut->count; i++) {
         int net = lut->inputs[i];
         int start = packing->reader_count[net] > FANOUT_SEARCH
-            ? a * 7 % (packing->reader_count[net] - FANOUT_SEARCH) : 0;
+                        ? a * 7 % (packing->reader_count[net] - FANOUT_SEARCH)
+                        : 0;
         for (int r = start; r < packing->reader_count[net] && r < start + FANOUT_SEARCH; r++) {
             int b = packing->readers[net][r];
             if (!fits(packing, a, b))
@@ -523,7 +527,8 @@ static void seek_partner(struct packing *packing, int a)
         join(packing, a, best);
 }
 
-/* A variable carry-in leaves the lowest position only O5 for its DI; returns sites that this adds. */
+/* A variable carry-in leaves the lowest position only O5 for its DI; returns sites that this adds.
+ */
 static int settle_carry_in(struct packing *packing)
 {
     int sites = 0;
@@ -532,7 +537,8 @@ static int settle_carry_in(struct packing *packing)
         if (position->ci < NET_FIRST || is_constant(position->di) || position->lut < 0)
             continue;
         int driver = packing->lut_of[position->di];
-        if (driver >= 0 && packing->fabric[position->di] <= 1 && fits(packing, position->lut, driver)) {
+        if (driver >= 0 && packing->fabric[position->di] <= 1 &&
+            fits(packing, position->lut, driver)) {
             join(packing, position->lut, driver);
             continue;
         }
@@ -549,13 +555,13 @@ static void pair_luts(struct packing *packing)
 {
     for (int size = PAIR_INPUTS; size > 0; size--)
         for (int a = 0; a < packing->lut_count; a++)
-            if (packing->luts[a].count == size && packing->luts[a].position >= 0
-                && is_free(&packing->luts[a]))
+            if (packing->luts[a].count == size && packing->luts[a].position >= 0 &&
+                is_free(&packing->luts[a]))
                 seek_partner(packing, a);
     for (int size = PAIR_INPUTS; size > 0; size--)
         for (int a = 0; a < packing->lut_count; a++)
-            if (packing->luts[a].count == size && packing->luts[a].position < 0
-                && is_free(&packing->luts[a]))
+            if (packing->luts[a].count == size && packing->luts[a].position < 0 &&
+                is_free(&packing->luts[a]))
                 seek_partner(packing, a);
     /* What is left over shares no inputs: put together what fits by size, large ones first. */
     int *left[LUT_INPUTS + 1];
@@ -713,8 +719,8 @@ static struct counts count_model(const struct model *model, int net_count)
     for (int c = 0; c < model->count; c++) {
         const struct cell *cell = &model->cells[c];
         for (int i = 0; i < cell->count; i++)
-            if (!is_output(cell->pins[i].name) && strcmp(cell->type, "$wire") != 0
-                && !(carry_size(cell) && strcmp(cell->pins[i].name, "CI") == 0))
+            if (!is_output(cell->pins[i].name) && strcmp(cell->type, "$wire") != 0 &&
+                !(carry_size(cell) && strcmp(cell->pins[i].name, "CI") == 0))
                 read[resolve(packing.alias, cell->pins[i].net)] = true;
     }
     for (int net = 0; net < NET_FIRST; net++)

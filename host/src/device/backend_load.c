@@ -22,7 +22,7 @@ static const struct {
     const char *advice; /* what to do where its library is missing */
 } known_backends[] = {
     {"reference", NULL},
-    {"sim", "it needs Verilator; install it with 'scripts/install-deps.sh --sim', then build "
+    {"sim", "it needs Verilator; install it with 'scripts/install-deps.sh', then build "
             "Bittern again with 'scripts/build.sh release'; or use 'reference'"},
     /* To name the packages to install once this backend is part of Bittern. */
     {"xrt", "this version of Bittern does not have the driver for boards yet; use 'reference'"},
