@@ -156,7 +156,6 @@ module kernel_walker #(
                                                    : {{(ADDRESS_BITS-12){1'b0}}, column_1[1]};
 
     // The cut of products and steps to an address is meant: addresses wrap round.
-    /* verilator lint_off WIDTH */
     always @(posedge clk) begin
         row_1[0]    <= row_base_reg + {3'd0, lo_r};
         row_1[1]    <= row_base_reg + {3'd0, hi_r};
@@ -190,7 +189,6 @@ module kernel_walker #(
         offset_4[1] <= near_3[1] + far_3[1];
         side_4      <= side_3;
     end
-    /* verilator lint_on WIDTH */
 
     always @(posedge clk)
         if (!rst_n || start)

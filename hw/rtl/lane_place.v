@@ -31,7 +31,6 @@ module lane_place #(
 );
     // The cut of products to an address or a coordinate is meant: the compiler keeps coordinates
     // within 13 bits, addresses wrap round.
-    /* verilator lint_off WIDTH */
     reg signed [13:0] y_pool_1, x_pool_1;
     reg signed [9:0]  y_tap_1, x_tap_1;
     reg               in_batch_1;
@@ -86,7 +85,6 @@ module lane_place #(
         ix          <= ix_4;
         counts      <= counts_4;
     end
-    /* verilator lint_on WIDTH */
 endmodule
 
 `default_nettype wire

@@ -6,9 +6,8 @@
 `default_nettype none
 
 module layer_issue #(
-    // Bits of a word (parameters are 128 bits a channel), rows of the weight ring.
+    // Bits of a word (parameters are 128 bits a channel), of a row number in the weight ring.
     parameter WORD = 128,
-    parameter WEIGHT_ROWS = 512,
     parameter ROW_BITS = 9
 ) (
     input  wire                clk,
@@ -176,8 +175,6 @@ module layer_issue #(
             parameter_sets_reg <= parameter_sets_reg - {1'b0, parameters_taken} +
                 {1'b0, issue_parameters && last_parameter};
     end
-
-    wire unused = &{1'b0, address[15:ROW_BITS], WEIGHT_ROWS != 0};
 endmodule
 
 `default_nettype wire

@@ -33,7 +33,6 @@ module output_address #(
     wire [ADDRESS_BITS-1:0] x_index = phase ? {{WIDEN{1'b0}}, 1'b0, x_1[12:1]} : {{WIDEN{1'b0}}, x_1};
 
     // Products are cut to an address: the compiler keeps them within.
-    /* verilator lint_off WIDTH */
     always @(posedge clk) begin
         n_1 <= pixel[35:24];
         y_1 <= {1'b0, pixel[23:12]} + {12'd0, phase && row_offset};
@@ -50,7 +49,6 @@ module output_address #(
         sum_4   <= far_3 + near_3;
         address <= sum_4 + base;
     end
-    /* verilator lint_on WIDTH */
 endmodule
 
 `default_nettype wire

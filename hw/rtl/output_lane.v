@@ -83,7 +83,6 @@ module output_lane #(
     wire signed [31:0] total_next = product_1 + (first_plane_1 ? 32'sd0 : $signed(planes[lane_1]));
 
     // The product fits 32 bits for every program that the compiler makes.
-    /* verilator lint_off WIDTH */
     always @(posedge clk) begin
         sum_0     <= hold_reg[select];
         other_0   <= hold_reg[select | PARTNER];
@@ -94,7 +93,6 @@ module output_lane #(
         if (valid_1)
             planes[lane_1] <= total_next;
     end
-    /* verilator lint_on WIDTH */
 
     // ---- Stages 3 to 5: thresholds, and the pool over signs ----------------------------------------
 
@@ -154,7 +152,6 @@ module output_lane #(
     // Products are cut to 50 bits: the sum is meant modulo 2^50. The shift takes three steps, the
     // fine ones first, so that the coarse one has 11 bits to choose only; a value without clamp has
     // S = 0 or 1 and is complete after the first step.
-    /* verilator lint_off WIDTH */
     always @(posedge clk) if (scale) begin
         low_product_3  <= $signed({1'b0, total_2[15:0]}) * m;
         high_product_3 <= $signed(total_2[31:16]) * m;
@@ -212,7 +209,6 @@ module output_lane #(
             value_13 <= value_12;
         wide_13 <= wide_12;
     end
-    /* verilator lint_on WIDTH */
 endmodule
 
 `default_nettype wire

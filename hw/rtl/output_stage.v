@@ -229,7 +229,6 @@ module output_stage #(
     reg  [INDEX_BITS-1:0] plane_step_reg;    // writes * plane pitch
     wire [4:0]            position_last = ~(5'h1f << tiles_per_plane_log2[2:0]);
 
-    /* verilator lint_off WIDTH */
     always @(posedge clk) begin
         plane_step_reg <= writes * out_plane_pitch[INDEX_BITS-1:0];
         if (start) begin
@@ -249,7 +248,6 @@ module output_stage #(
             end
         end
     end
-    /* verilator lint_on WIDTH */
 
     // ---- Control along the stages ------------------------------------------------------------------
 
