@@ -9,6 +9,13 @@
 #include <memory>
 #include <new>
 #include <verilated.h>
+#if VM_COVERAGE
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <unistd.h>
+#include <verilated_cov.h>
+#endif
 #if VM_TRACE
 #include <verilated_fst_c.h>
 #endif
@@ -53,10 +60,26 @@ void *create(const char *trace)
     return self.release();
 }
 
+#if VM_COVERAGE
+// What this instance has covered, as a file of its own in $BITTERN_SIM_COVERAGE (hw/coverage.sh).
+void write_coverage(instance &self)
+{
+    static std::atomic<unsigned> count{0};
+    const char *folder = std::getenv("BITTERN_SIM_COVERAGE");
+    if (folder) {
+        self.context.coveragep()->write(std::string(folder) + "/" + std::to_string(getpid()) + "-" +
+                                        std::to_string(count++) + ".dat");
+    }
+}
+#endif
+
 void destroy(void *handle)
 {
     auto *self = static_cast<instance *>(handle);
     self->top->final();
+#if VM_COVERAGE
+    write_coverage(*self);
+#endif
 #if VM_TRACE
     if (self->trace) {
         self->trace->close();

@@ -80,14 +80,14 @@ module bittern_core #(
             feature_words_must_be_a_multiple_of_px u_refused ();
         if (WEIGHT_ROWS != (1 << ROW_BITS) || ROW_BITS > 15)
             weight_rows_must_be_a_power_of_two u_refused ();
-        if (!HAS_XNOR && !HAS_INT)
+        if (HAS_XNOR == 0 && HAS_INT == 0)
             no_compute_unit_at_all u_refused ();
     endgenerate
 
     // ---- Descriptor --------------------------------------------------------------------------------
 
     wire [31:0] flags         = desc[32*1 +: 32];
-    wire        int_mode      = HAS_INT && (flags[0] || !HAS_XNOR);
+    wire        int_mode      = HAS_INT != 0 && (flags[0] || HAS_XNOR == 0);
     wire        ternary       = flags[1];
     wire        wide          = flags[3];
     wire        wait_input    = flags[4];

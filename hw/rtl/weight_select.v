@@ -27,7 +27,7 @@ module weight_select #(
     localparam LANES = WORD / 8;
 
     generate
-        if (HAS_XNOR) begin : g_xnor
+        if (HAS_XNOR != 0) begin : g_xnor
             reg [WORD-1:0] weight_reg;
             always @(posedge clk)
                 if (ce && !int_mode)
@@ -36,7 +36,7 @@ module weight_select #(
         end else begin : g_no_xnor
             assign weight = {WORD{1'b0}};
         end
-        if (HAS_INT && HAS_TERNARY) begin : g_ternary
+        if (HAS_INT != 0 && HAS_TERNARY != 0) begin : g_ternary
             reg  [LANES-1:0]   negative_reg, nonzero_reg;
             wire [1:0]         which   = wide ? part[1:0] : part[2:1];
             wire [2*LANES-1:0] quarter = row[{which, {$clog2(2*LANES){1'b0}}} +: 2*LANES];
@@ -47,7 +47,7 @@ module weight_select #(
                 end
             assign negative = negative_reg;
             assign nonzero  = nonzero_reg;
-        end else if (HAS_INT) begin : g_binary
+        end else if (HAS_INT != 0) begin : g_binary
             reg [LANES-1:0] negative_reg;
             always @(posedge clk)
                 if (ce && int_mode)

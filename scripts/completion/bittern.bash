@@ -28,7 +28,8 @@ _bittern() {
         --dataset | fetch | show)
             words=$("$program" data list --names 2>/dev/null)
             ;;
-        --device) words="reference sim xrt" ;;
+        --device | --target) words="reference sim sim:tiny sim:edge sim:edge-binary sim:cloud xrt" ;;
+        --geometry) words="any tiny edge edge-binary cloud" ;;
         --kernel) words="avx512 avx2 neon portable" ;;
         --input-range) words="0-255 0-1 minus1-1" ;;
         --split) words="train test" ;;
