@@ -51,7 +51,7 @@ for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.cpp' '*CMakeLists.txt' '*
 done
 
 echo "Shell scripts ..."
-scripts=$(git ls-files 'scripts/*.sh' 'bench/*' '.ci/run' |
+scripts=$(git ls-files 'scripts/*.sh' 'bench/*' 'hw/*' 'tests/rtl/*.sh' '.ci/run' |
     while read -r file; do head -n 1 "$file" | grep -q '^#!.*sh' && echo "$file"; done)
 # shellcheck disable=SC2086
 shellcheck -x $scripts
