@@ -52,7 +52,9 @@ bittern_status sim_model_load(const char *geometry, const char *variant,
                                  geometry, *variant ? "-" : "", variant, geometry,
                                  *variant ? "-" : "", variant);
     }
-    *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* Stays mapped: Verilator's run time keeps memory in static data that a second load would not
+     * find again. */
+    *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!*library) {
         const char *reason = dlerror();
         return bittern_error_set(err, BITTERN_ERR_DEVICE, "cannot load a simulated kernel: %s",
