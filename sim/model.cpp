@@ -67,8 +67,9 @@ void write_coverage(instance &self)
     static std::atomic<unsigned> count{0};
     const char *folder = std::getenv("BITTERN_SIM_COVERAGE");
     if (folder) {
-        self.context.coveragep()->write(std::string(folder) + "/" + std::to_string(getpid()) + "-" +
-                                        std::to_string(count++) + ".dat");
+        const std::string path = std::string(folder) + "/" + std::to_string(getpid()) + "-" +
+                                 std::to_string(count++) + ".dat";
+        self.context.coveragep()->write(path.c_str());
     }
 }
 #endif
