@@ -239,24 +239,14 @@ static bittern_status reference_write(void *handle, uint64_t address, const void
                                       struct bittern_error *err)
 {
     struct reference_device *device = handle;
-    uint8_t *place = NULL;
-    bittern_status status = device_memory_find(device->memory, "write", address, size, &place, err);
-    if (status == BITTERN_OK) {
-        memcpy(place, data, size);
-    }
-    return status;
+    return device_memory_write(device->memory, address, data, size, err);
 }
 
 static bittern_status reference_read(void *handle, uint64_t address, void *data, size_t size,
                                      struct bittern_error *err)
 {
     struct reference_device *device = handle;
-    uint8_t *place = NULL;
-    bittern_status status = device_memory_find(device->memory, "read", address, size, &place, err);
-    if (status == BITTERN_OK) {
-        memcpy(data, place, size);
-    }
-    return status;
+    return device_memory_read(device->memory, address, data, size, err);
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */

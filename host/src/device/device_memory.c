@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct memory_block {
     uint64_t address;
@@ -129,6 +130,28 @@ bittern_status device_memory_find(struct device_memory *memory, const char *what
                                    "%s: %" PRIu64 " bytes at address 0x%" PRIx64
                                    " are not within one allocation",
                                    what, size, address);
+    }
+    return status;
+}
+
+bittern_status device_memory_write(struct device_memory *memory, uint64_t address, const void *data,
+                                   size_t size, struct bittern_error *err)
+{
+    uint8_t *place = NULL;
+    bittern_status status = device_memory_find(memory, "write", address, size, &place, err);
+    if (status == BITTERN_OK) {
+        memcpy(place, data, size);
+    }
+    return status;
+}
+
+bittern_status device_memory_read(struct device_memory *memory, uint64_t address, void *data,
+                                  size_t size, struct bittern_error *err)
+{
+    uint8_t *place = NULL;
+    bittern_status status = device_memory_find(memory, "read", address, size, &place, err);
+    if (status == BITTERN_OK) {
+        memcpy(data, place, size);
     }
     return status;
 }

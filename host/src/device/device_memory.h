@@ -31,4 +31,10 @@ bittern_status device_memory_release(struct device_memory *memory, uint64_t addr
 bittern_status device_memory_find(struct device_memory *memory, const char *what, uint64_t address,
                                   uint64_t size, uint8_t **data, struct bittern_error *err);
 
+/* Copy into an allocation, and out of one; fails as device_memory_find does. */
+bittern_status device_memory_write(struct device_memory *memory, uint64_t address, const void *data,
+                                   size_t size, struct bittern_error *err);
+bittern_status device_memory_read(struct device_memory *memory, uint64_t address, void *data,
+                                  size_t size, struct bittern_error *err);
+
 #endif
