@@ -177,7 +177,7 @@ static bittern_status sim_open(const char *address, void **handle, struct bitter
     if (status != BITTERN_OK) {
         goto cleanup;
     }
-    status = device_memory_create(MEMORY_CAPACITY, &device->memory, err);
+    status = device_memory_create(MEMORY_CAPACITY, device->options.base, &device->memory, err);
     if (status != BITTERN_OK) {
         goto cleanup;
     }

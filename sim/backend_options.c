@@ -2,6 +2,7 @@
 /* Settings of a simulated device: a table of names, each with the function that takes its value. */
 #include "backend_options.h"
 
+#include "device/device_memory.h"
 #include "kernel.h"
 
 #include <errno.h>
@@ -57,6 +58,12 @@ static bool set_stall(const char *text, struct sim_options *options)
 static bool set_seed(const char *text, struct sim_options *options)
 {
     return take_u64(&text, '\0', UINT64_MAX, &options->memory.seed);
+}
+
+static bool set_base(const char *text, struct sim_options *options)
+{
+    return take_u64(&text, '\0', (UINT64_C(1) << 63) - 1, &options->base) &&
+           options->base % DEVICE_MEMORY_ALIGNMENT == 0;
 }
 
 static bool set_watchdog(const char *text, struct sim_options *options)
@@ -146,10 +153,15 @@ static const struct {
     const char *name;
     bool (*set)(const char *text, struct sim_options *options);
 } settings[] = {
-    {"latency", set_latency},   {"bandwidth", set_bandwidth},
-    {"stall", set_stall},       {"seed", set_seed},
-    {"watchdog", set_watchdog}, {"threads", set_threads},
-    {"trace", set_trace},       {"trace-descriptors", set_trace_descriptors},
+    {"latency", set_latency},
+    {"bandwidth", set_bandwidth},
+    {"stall", set_stall},
+    {"seed", set_seed},
+    {"base", set_base},
+    {"watchdog", set_watchdog},
+    {"threads", set_threads},
+    {"trace", set_trace},
+    {"trace-descriptors", set_trace_descriptors},
     {"fault", set_fault},
 };
 
@@ -168,11 +180,12 @@ static bittern_status set_option(const char *option, struct sim_options *options
                                            option);
         }
     }
-    return bittern_error_set(err, BITTERN_ERR_ARGUMENT,
-                             "the simulator has no setting '%.64s': it takes a geometry's name, "
-                             "latency=, bandwidth=, stall=, seed=, watchdog=, threads=, trace=, "
-                             "trace-descriptors= and fault=",
-                             option);
+    return bittern_error_set(
+        err, BITTERN_ERR_ARGUMENT,
+        "the simulator has no setting '%.64s': it takes a geometry's name, "
+        "latency=, bandwidth=, stall=, seed=, base=, watchdog=, threads=, trace=, "
+        "trace-descriptors= and fault=",
+        option);
 }
 
 bittern_status sim_options_parse(const char *text, struct sim_options *options,

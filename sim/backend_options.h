@@ -6,6 +6,7 @@
  *     latency=N             cycles that memory takes to answer (default 64)
  *     bandwidth=F           beats a cycle in each direction, up to 1 (default 1)
  *     stall=P  seed=N       chance in percent that a channel holds still in a cycle (default 0)
+ *     base=ADDRESS          where memory begins, a multiple of 4096 below 2^63 (default 4096)
  *     watchdog=N            cycles without progress that end a run (default: the kernel's)
  *     threads=N             a model that was built for N threads
  *     trace=FILE            write an FST waveform (a model of its own; slow)
@@ -29,6 +30,7 @@ struct sim_options {
     char trace[256];  /* "": none */
     uint32_t trace_first, trace_last;
     struct axi_memory_options memory;
+    uint64_t base; /* 0: the default */
     bool has_watchdog;
     uint32_t watchdog, threads;
     struct axi_fault faults[SIM_MAX_FAULTS];

@@ -91,7 +91,7 @@ static bool draw_input(struct generator *g)
     input->name = network_copy_string(g->network, "image", g->err);
     input->shape = (struct bittern_shape){
         chance(g, 60) ? 1 + 2 * between(g, 0, 1) : draw_channels(g),
-        between(g, 1, g->options.max_side), between(g, 1, g->options.max_side)};
+        between(g, 1, g->options.max_side), between(g, 1, g->options.max_width)};
     draw_type(g, chance(g, 60) ? BITTERN_VALUE_INT : draw_value_kind(g), &input->type);
     int16_t *table =
         network_allocate(g->network, input->shape.channels * 256, sizeof *table, g->err);
@@ -548,6 +548,7 @@ bittern_status random_network(uint64_t seed, const struct random_network_options
     g.options.max_layers = g.options.max_layers ? g.options.max_layers : 4;
     g.options.max_channels = g.options.max_channels ? g.options.max_channels : 70;
     g.options.max_side = g.options.max_side ? g.options.max_side : 12;
+    g.options.max_width = g.options.max_width ? g.options.max_width : g.options.max_side;
     (void)snprintf(name, sizeof name, "random_%llu", (unsigned long long)seed);
     bittern_status status =
         network_create(name, between(&g, 1, g.options.max_layers), &g.network, err);

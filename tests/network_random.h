@@ -15,6 +15,7 @@ struct random_network_options {
     size_t max_layers;   /* 0: 4 */
     size_t max_channels; /* 0: 70, so that words of 64 have a tail */
     size_t max_side;     /* 0: 12 */
+    size_t max_width;    /* of the image, in place of max_side; 0: max_side */
     bool only_planes;    /* integers between all layers, and several planes in all weights */
 };
 

@@ -25,20 +25,36 @@ static void draw_device_name(uint64_t *state, char *name, size_t size)
     static const unsigned latencies[] = {1, 2, 7, 64, 200};
     static const char *const bandwidths[] = {"1", "1", "0.5", "0.13"};
     static const unsigned stalls[] = {0, 0, 10, 50, 90};
-    (void)snprintf(name, size, "sim:%s,latency=%u,bandwidth=%s,stall=%u,seed=%u,watchdog=200000",
-                   geometry_name, latencies[random_below(state, 5)],
-                   bandwidths[random_below(state, 4)], stalls[random_below(state, 5)],
-                   (unsigned)random_below(state, 1000));
+    unsigned latency = latencies[random_below(state, 5)];
+    const char *bandwidth = bandwidths[random_below(state, 4)];
+    unsigned stall = stalls[random_below(state, 5)];
+    unsigned seed = (unsigned)random_below(state, 1000);
+    uint64_t base = random_u64(state) >> 1 & ~UINT64_C(4095); /* all 64 address bits are used */
+    (void)snprintf(name, size,
+                   "sim:%s,latency=%u,bandwidth=%s,stall=%u,seed=%u,base=0x%" PRIx64
+                   ",watchdog=200000",
+                   geometry_name, latency, bandwidth, stall, seed, base);
 }
 
 static void draw_options(uint64_t *state, struct random_network_options *options)
 {
     static const size_t channels[] = {0, 20, 150, 300};
+    size_t shape = random_below(state, 24);
     static const size_t sides[] = {0, 5, 17, 24};
     *options = (struct random_network_options){.max_layers = 1 + random_below(state, 6),
                                                .max_channels = channels[random_below(state, 4)],
                                                .max_side = sides[random_below(state, 4)],
                                                .only_planes = random_below(state, 8) == 0};
+    if (shape == 0) { /* many channels: their tiles and words have numbers of many bits */
+        options->max_layers = 2;
+        options->max_channels = 4000;
+        options->max_side = 1;
+    } else if (shape < 3) { /* long rows: so have coordinates */
+        options->max_layers = 2;
+        options->max_channels = 9;
+        options->max_side = 2;
+        options->max_width = 3000;
+    }
 }
 
 /* Number of layers that were run; 0 where the network does not fit. */
@@ -54,10 +70,16 @@ static size_t run_network(struct bittern_device *device, const char *name, uint6
     struct bittern_session *session = NULL;
     struct bittern_counters counters;
     size_t count = 1 + random_below(state, random_below(state, 4) == 0 ? 20 : 5);
-    const struct bittern_session_options session_options = {.batch = 1 + random_below(state, count),
-                                                            .timeout_ms = 600000};
+    struct bittern_session_options session_options = {.batch = 1 + random_below(state, count),
+                                                      .timeout_ms = 600000};
 
     draw_options(state, &options);
+    if (random_below(state, 12) == 0) { /* many small images: large sub-batches */
+        count = 500 + random_below(state, 2500);
+        session_options.batch = count;
+        options =
+            (struct random_network_options){.max_layers = 2, .max_channels = 20, .max_side = 2};
+    }
     (void)snprintf(what, sizeof what, "seed %" PRIu64 " on '%s' from seed %" PRIu64 " on", seed,
                    name, first);
     if (sim_example_make(&example, seed, &options, sim_geometry(device), count, &err) !=

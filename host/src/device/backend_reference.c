@@ -179,7 +179,7 @@ static bittern_status reference_open(const char *address, void **handle, struct 
     if (status != BITTERN_OK) {
         goto cleanup;
     }
-    status = device_memory_create(MEMORY_CAPACITY, &device->memory, err);
+    status = device_memory_create(MEMORY_CAPACITY, 0, &device->memory, err);
     if (status != BITTERN_OK) {
         goto cleanup;
     }

@@ -23,8 +23,8 @@ struct device_memory {
     struct memory_block *blocks;
 };
 
-bittern_status device_memory_create(uint64_t capacity, struct device_memory **memory_out,
-                                    struct bittern_error *err)
+bittern_status device_memory_create(uint64_t capacity, uint64_t first,
+                                    struct device_memory **memory_out, struct bittern_error *err)
 {
     struct device_memory *memory = calloc(1, sizeof *memory);
     *memory_out = NULL;
@@ -33,7 +33,7 @@ bittern_status device_memory_create(uint64_t capacity, struct device_memory **me
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a device's memory");
     }
     memory->capacity = capacity;
-    memory->next_address = DEVICE_MEMORY_ALIGNMENT;
+    memory->next_address = first ? first : DEVICE_MEMORY_ALIGNMENT;
     *memory_out = memory;
     return BITTERN_OK;
 }
