@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Line and toggle coverage of hw/rtl by the tests of the simulated accelerator: random networks and
 # injected faults on the geometry 'tiny'. Prints each file's share and what is not covered to
-# build/coverage; the figure comes last. Takes minutes.
+# build/coverage; the figure comes last. Takes a quarter of an hour.
 #
 # Usage: hw/coverage.sh [NETWORKS]     (default 300)
 set -eu
@@ -24,9 +24,14 @@ ln -s "$release/host/libbittern-backend-sim.so" "$out/lib/"
 ln -s "$release/host/libbittern-sim-tiny-coverage.so" "$out/lib/libbittern-sim-tiny.so"
 export BITTERN_BACKENDS="$out/lib" BITTERN_SIM_COVERAGE="$out/data"
 
-echo "Random networks ($networks), then faults ..."
-"$release/tests/sim/test_sim_random" tiny 1 "$networks" 2>&1 | grep -E 'networks with|FAILED' || true
-"$release/tests/sim/test_sim_faults" 2>&1 | grep -E '^\[  (PASSED|FAILED)' || true
+run() {
+    echo "$*" | sed "s|$release/tests/sim/||"
+    "$@" 2>&1 | grep -E 'networks with|programs,|^\[  (PASSED|FAILED)' || true
+}
+run "$release/tests/sim/test_sim_registers"
+run "$release/tests/sim/test_sim_faults"
+run "$release/tests/sim/test_sim_hostile" 1 "$networks"
+run "$release/tests/sim/test_sim_random" tiny 1 "$networks"
 
 verilator_coverage --write "$out/all.dat" "$out"/data/*.dat
 verilator_coverage --annotate "$out/annotated" --annotate-min 1 "$out/all.dat" >"$out/total.txt"

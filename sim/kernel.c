@@ -6,6 +6,8 @@
  */
 #include "kernel.h"
 
+#include "waveform.h"
+
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@ struct sim_kernel {
     const struct sim_model *model;
     void *library;
     void *instance;
+    char *trace; /* the waveform's file; NULL: none */
     struct axi_memory *memory;
     struct sim_inputs in;
     struct sim_outputs out; /* of the last cycle, just before its edge */
@@ -63,6 +66,13 @@ bittern_status sim_kernel_create(const char *geometry, const struct sim_kernel_o
     if (status != BITTERN_OK) {
         goto cleanup;
     }
+    if (options->trace) {
+        kernel->trace = strdup(options->trace);
+        if (!kernel->trace) {
+            status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a simulated kernel");
+            goto cleanup;
+        }
+    }
     kernel->instance = kernel->model->create(options->trace);
     if (!kernel->instance) {
         status =
@@ -88,6 +98,11 @@ void sim_kernel_destroy(struct sim_kernel *kernel)
     if (kernel->instance) {
         kernel->model->destroy(kernel->instance);
     }
+    if (kernel->instance && kernel->trace) {
+        /* A waveform without it is as good: nobody is left to be told. */
+        (void)waveform_write_save(kernel->model, kernel->trace, NULL, NULL);
+    }
+    free(kernel->trace);
     axi_memory_free(kernel->memory);
     if (kernel->library) {
         dlclose(kernel->library);

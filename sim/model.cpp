@@ -17,6 +17,7 @@
 #include <verilated_cov.h>
 #endif
 #if VM_TRACE
+#include <gtkwave/fstapi.h>
 #include <verilated_fst_c.h>
 #endif
 
@@ -196,6 +197,29 @@ void set_trace(void *handle, int on)
 #endif
 }
 
+#if VM_TRACE
+int list_signals(const char *trace, void (*visit)(void *, const char *, const char *), void *user)
+{
+    void *reader = fstReaderOpen(trace);
+    if (!reader) {
+        return 0;
+    }
+    while (const fstHier *item = fstReaderIterateHier(reader)) {
+        if (item->htyp == FST_HT_SCOPE) {
+            fstReaderPushScope(reader, item->u.scope.name, nullptr);
+        } else if (item->htyp == FST_HT_UPSCOPE) {
+            fstReaderPopScope(reader);
+        } else if (item->htyp == FST_HT_VAR && item->u.var.typ != FST_VT_VCD_PARAMETER) {
+            visit(user, fstReaderGetCurrentFlatScope(reader), item->u.var.name);
+        }
+    }
+    fstReaderClose(reader);
+    return 1;
+}
+#else
+constexpr auto list_signals = nullptr;
+#endif
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const sim_model *sim_model_entry(void)
@@ -203,6 +227,6 @@ extern "C" __attribute__((visibility("default"))) const sim_model *sim_model_ent
     static const sim_model model = {
         SIM_MODEL_VERSION, SIM_NAME,    SIM_WORD, SIM_OC, SIM_PX,  SIM_UNITS, SIM_FEATURE_WORDS,
         SIM_WEIGHT_ROWS,   SIM_THREADS, VM_TRACE, create, destroy, settle,    clock,
-        set_trace};
+        set_trace,         list_signals};
     return &model;
 }

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define SIM_MODEL_VERSION 1
+#define SIM_MODEL_VERSION 2
 #define SIM_MAX_WORDS 16 /* 32-bit words of a beat: WORD <= 512 */
 
 /* s_axi_control and m_axi_gmem as AXI names them, without their common prefixes. */
@@ -62,6 +62,11 @@ struct sim_model {
     void (*clock)(void *instance);
     /* Write the waveform from now on, or not. */
     void (*set_trace)(void *instance, int on);
+    /* Every signal of a finished waveform, with the path of its module: "kernel.bittern_kernel" and
+     * "interrupt" or "images [31:0]". 0: the file cannot be read. NULL without waveforms. */
+    int (*list_signals)(const char *trace,
+                        void (*visit)(void *user, const char *scope, const char *signal),
+                        void *user);
 };
 
 /* The one symbol: "sim_model_entry". */

@@ -4,6 +4,7 @@
  * where progress is drawn and an interrupt is seen; what was done until then is still told.
  */
 #include "run.h"
+#include "run_trace.h"
 
 #include <getopt.h>
 #include <sched.h>
@@ -51,6 +52,11 @@ static const char help[] =
     "      --dump DIR            write the output of every layer as .npy (reference only; needs\n"
     "                            --images)\n"
     "      --profile             also cycles and stalls of each layer, from the accelerator\n"
+    "      --trace LAYERS        write a waveform of the simulated accelerator, and a save file "
+    "for\n"
+    "                            GTKWave: layer:N (from 0), layer:A-B, layer:NAME, or all; of one\n"
+    "                            image unless --images says more\n"
+    "      --trace-out FILE      where (default: trace.fst)\n"
     "      --json                print the result as JSON\n"
     "      --quiet               print no progress\n"
     "\n"
@@ -65,6 +71,7 @@ static const char help[] =
     "  bittern run lenet5.btn --input images.npy --json\n"
     "  bittern run lenet5.onnx --device sim:tiny --images 20 --profile\n"
     "  bittern run lenet5.btn --dataset mnist --start 17 --images 1 --dump layers\n"
+    "  bittern run lenet5.onnx --device sim:tiny --trace layer:3 --trace-out layer3.fst\n"
     "\n"
     "Ctrl-C stops after the current batch and tells what was done; the exit code is then 130.\n";
 
@@ -84,6 +91,8 @@ enum {
     OPTION_PREDICTIONS,
     OPTION_DUMP,
     OPTION_PROFILE,
+    OPTION_TRACE,
+    OPTION_TRACE_OUT,
     OPTION_JSON,
     OPTION_QUIET,
     OPTION_INPUT_RANGE
@@ -161,6 +170,12 @@ static int take_option(int option, const char *value, struct run_arguments *argu
     case OPTION_PROFILE:
         arguments->profile = true;
         return CLI_EXIT_OK;
+    case OPTION_TRACE:
+        arguments->trace = value;
+        return CLI_EXIT_OK;
+    case OPTION_TRACE_OUT:
+        arguments->trace_out = value;
+        return CLI_EXIT_OK;
     case OPTION_JSON:
         arguments->json = true;
         return CLI_EXIT_OK;
@@ -172,6 +187,32 @@ static int take_option(int option, const char *value, struct run_arguments *argu
     default:
         return cli_usage("run", "the command line is wrong");
     }
+}
+
+static bool is_simulated(const char *device)
+{
+    return strncmp(device, "sim", 3) == 0 && (device[3] == '\0' || device[3] == ':');
+}
+
+/* A waveform is of one device, and of one image unless more are asked for. */
+static int check_trace(struct run_arguments *arguments)
+{
+    if (!arguments->trace) {
+        return arguments->trace_out ? cli_usage("run", "--trace-out goes with --trace")
+                                    : CLI_EXIT_OK;
+    }
+    if (!is_simulated(arguments->device)) {
+        return cli_usage("run", "--trace works with '--device sim' only");
+    }
+    if (arguments->jobs > 1) {
+        return cli_usage("run", "--trace works with one job");
+    }
+    arguments->jobs = 1;
+    arguments->trace_out = arguments->trace_out ? arguments->trace_out : RUN_TRACE_DEFAULT_FILE;
+    if (arguments->choice.images == 0) {
+        arguments->choice.images = 1;
+    }
+    return CLI_EXIT_OK;
 }
 
 /* What options say together. */
@@ -217,6 +258,8 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
         {"dump", required_argument, NULL, OPTION_DUMP},
         {"profile", no_argument, NULL, OPTION_PROFILE},
+        {"trace", required_argument, NULL, OPTION_TRACE},
+        {"trace-out", required_argument, NULL, OPTION_TRACE_OUT},
         {"json", no_argument, NULL, OPTION_JSON},
         {"quiet", no_argument, NULL, OPTION_QUIET},
         {"input-range", required_argument, NULL, OPTION_INPUT_RANGE},
@@ -241,6 +284,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
     }
     arguments->program = argv[optind];
     int code = check_arguments(arguments);
+    code = code == CLI_EXIT_OK ? check_trace(arguments) : code;
     *done = code != CLI_EXIT_OK;
     return code;
 }
@@ -266,11 +310,6 @@ static int on_progress(void *user, size_t done, size_t total)
     run->done = done;
     cli_progress_update(&run->progress, done, total);
     return cli_interrupted();
-}
-
-static bool is_simulated(const char *device)
-{
-    return strncmp(device, "sim", 3) == 0 && (device[3] == '\0' || device[3] == ':');
 }
 
 static size_t usable_cpus(void)
@@ -325,6 +364,21 @@ static bittern_status load_for_device(struct run *run, struct load_options *load
     return status;
 }
 
+/* The layers are known by now; the device writes their waveform when it is opened for that. */
+static bittern_status reopen_with_trace(struct run *run, char *name, size_t size,
+                                        struct bittern_error *err)
+{
+    const struct run_arguments *arguments = run->arguments;
+    bittern_status status = run_trace_device_name(
+        run->program, arguments->trace, arguments->trace_out, arguments->device, name, size, err);
+    if (status != BITTERN_OK) {
+        return status;
+    }
+    bittern_device_close(run->device);
+    run->device = NULL;
+    return bittern_device_open(name, &run->device, err);
+}
+
 static bittern_status open_run(struct run *run, struct load_options *load,
                                struct bittern_error *err)
 {
@@ -339,6 +393,12 @@ static bittern_status open_run(struct run *run, struct load_options *load,
     status = load_for_device(run, load, err);
     if (status != BITTERN_OK) {
         return status;
+    }
+    if (arguments->trace) {
+        status = reopen_with_trace(run, name, sizeof name, err);
+        if (status != BITTERN_OK) {
+            return status;
+        }
     }
     run->network = bittern_program_network(run->program);
     status = run_images_open(&arguments->choice, run->network, &run->images, err);
@@ -380,6 +440,14 @@ static bittern_status run_images_through(struct run *run, struct bittern_error *
     run->seconds = cli_seconds() - started;
     cli_progress_finish(&run->progress);
     return status;
+}
+
+/* Said at the end, since the files are whole only when the device is closed. */
+static void tell_trace(const struct run_arguments *arguments)
+{
+    char save[1100];
+    run_trace_save_name(arguments->trace_out, save, sizeof save);
+    fprintf(stderr, "Waveform  %s; to look at it: gtkwave %s\n", arguments->trace_out, save);
 }
 
 static bittern_status write_files(const struct run *run, struct bittern_error *err)
@@ -436,5 +504,9 @@ int command_run(int argc, char **argv)
 
 cleanup:
     close_run(&run);
+    if (arguments.trace && (code == CLI_EXIT_OK || code == CLI_EXIT_INTERRUPTED) &&
+        !arguments.quiet) {
+        tell_trace(&arguments);
+    }
     return code;
 }

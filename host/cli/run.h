@@ -23,6 +23,7 @@ struct run_arguments {
     size_t threads;
     const char *kernel; /* NULL: not given */
     const char *dump, *predictions;
+    const char *trace, *trace_out; /* NULL: no waveform */
     bool json, profile, quiet, has_split;
 };
 
