@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Adding to the end of a file, a piece wholly or not at all. */
-#include "log/append.h"
+#include "base/append.h"
 
 #include <errno.h>
 #include <stdbool.h>
