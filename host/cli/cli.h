@@ -20,6 +20,7 @@ int command_data(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_compile(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_devices(int argc, char **argv);
 
