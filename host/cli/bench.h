@@ -39,7 +39,7 @@ struct bench_case {
     char stem[BENCH_STEM_SIZE]; /* its name without folder and ending */
     char device[256];           /* as bittern_device_open has it, but for threads and kernel */
     size_t batch;               /* 0: not given */
-    bool simulated, random_stalls;
+    bool simulated;
     uint32_t latency; /* of memory, cycles; simulated devices */
     double bandwidth; /* beats a cycle, likewise */
 };

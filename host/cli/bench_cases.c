@@ -99,7 +99,6 @@ static int take_setting(struct sim_name *name, const char *setting, struct bench
     if (strncmp(setting, "bandwidth=", 10) == 0 && !cli_parse_double(setting + 10, &c->bandwidth)) {
         return cli_usage("bench", "'%s' is no number of beats a cycle", setting);
     }
-    c->random_stalls = c->random_stalls || strncmp(setting, "stall=", 6) == 0;
     (void)snprintf(name->rest + used, sizeof name->rest - used, ",%s", setting);
     return CLI_EXIT_OK;
 }

@@ -56,8 +56,8 @@ struct bench_bytes bench_planned_bytes(const struct bench *bench, size_t layer)
     struct bench_bytes bytes = {0.0, 0.0};
     size_t rest = bench->images.count % bench->batch;
 
-    /* Weights go through once a sub-batch; the last sub-batch of a start, and the last start, may be
-     * smaller. */
+    /* Weights go through once a sub-batch; the last sub-batch of a start, and the last start, may
+     * be smaller. */
     size_t streams = bench->images.count / bench->batch *
                      ((bench->batch + segment->sub_batch - 1) / segment->sub_batch);
     streams += (rest + segment->sub_batch - 1) / segment->sub_batch;
@@ -73,7 +73,7 @@ struct bench_bytes bench_planned_bytes(const struct bench *bench, size_t layer)
     if (layer + 1 == bench->layer_count) {
         /* All channels of each tile, those behind the last one too. */
         bytes.written += (double)plan->tiles * geometry->output_channels * sizeof(int32_t) *
-                        (double)(out->height * out->width);
+                         (double)(out->height * out->width);
     }
     return bytes;
 }

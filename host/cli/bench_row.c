@@ -50,8 +50,7 @@ static bool add_program(cJSON *row, const struct bench *bench)
     }
     return program && add_text(program, "path", bench->bench_case->program) &&
            add_text(program, "name", bench->bench_case->stem) &&
-           add_text(program, "network", name) &&
-           add_number(program, "crc32", bench->crc32) &&
+           add_text(program, "network", name) && add_number(program, "crc32", bench->crc32) &&
            add_number(program, "bytes", (double)size) &&
            add_number(program, "parameters", parameters) &&
            add_number(program, "weight_bits", bits) &&
