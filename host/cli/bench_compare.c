@@ -146,7 +146,7 @@ static bool print_comparison(const struct comparison *c, const char *path_a, con
     for (size_t i = 0; i < FIGURES; i++) {
         columns[i + 1] = (struct cli_column){figures[i].title, true};
     }
-    columns[FIGURES + 1] = (struct cli_column){"", false};
+    columns[FIGURES + 1] = (struct cli_column){"result", false};
     printf("%s / %s\n\n", path_b, path_a);
     cli_table_start(&table, columns, FIGURES + 2);
     for (size_t p = 0; p < c->count; p++) {
@@ -159,8 +159,8 @@ static bool print_comparison(const struct comparison *c, const char *path_a, con
                 cli_table_add(&table, "-");
             }
         }
-        cli_table_add(&table, "%s%s", pair->any_worse ? "worse" : "",
-                      pair->differs ? ", values differ from the reference engine's" : "");
+        cli_table_add(&table, "%s%s", pair->any_worse ? "worse" : "fine",
+                      pair->differs ? ": values differ from the reference engine's" : "");
     }
     if (!cli_table_finish(&table, stdout)) {
         return false;
@@ -168,7 +168,8 @@ static bool print_comparison(const struct comparison *c, const char *path_a, con
     printf("\n");
     print_lonely(&c->a, &c->b, path_a);
     print_lonely(&c->b, &c->a, path_b);
-    printf("%zu of %zu rows are worse (!)\n", c->worse, c->count);
+    printf("%zu of %zu rows are worse%s\n", c->worse, c->count,
+           c->worse > 0 ? ": see the figures with a !" : "");
     return true;
 }
 
