@@ -22,21 +22,10 @@ static int make_files(void **state)
     return 0;
 }
 
-static char *read_text(const char *name)
-{
-    FILE *file = fopen(fixture_path(name), "rb");
-    assert_non_null(file);
-    char *text = calloc(1, 1 << 20);
-    assert_non_null(text);
-    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
-    (void)fclose(file);
-    return text;
-}
-
 static size_t count_lines(const char *name)
 {
     size_t lines = 0;
-    char *text = read_text(name);
+    char *text = fixture_read_text(name);
     for (const char *c = text; *c; c++) {
         lines += *c == '\n';
     }
@@ -152,20 +141,20 @@ static void a_benchmark_goes_on_behind_the_last_whole_row(void **state)
     (void)state;
     fixture_expect(0, "cycles/image", ARGS(SWEEP, "--out", "rows.jsonl"));
     assert_int_equal(count_lines("rows.jsonl"), 6);
-    char *before = read_text("rows.jsonl");
+    char *before = fixture_read_text("rows.jsonl");
     size_t size = strlen(before);
     for (size_t cut = 1; cut < 4; cut++) {
         assert_int_equal(truncate(fixture_path("rows.jsonl"), (off_t)(size - cut * size / 7)), 0);
         fixture_expect(0, NULL, ARGS(SWEEP, "--out", "rows.jsonl", "--resume"));
         assert_int_equal(count_lines("rows.jsonl"), 6);
-        char *after = read_text("rows.jsonl");
+        char *after = fixture_read_text("rows.jsonl");
         assert_memory_equal(before, after, size / 3);
         free(after);
     }
     free(before);
-    before = read_text("rows.jsonl");
+    before = fixture_read_text("rows.jsonl");
     fixture_expect(0, NULL, ARGS(SWEEP, "--out", "rows.jsonl", "--resume"));
-    char *after = read_text("rows.jsonl");
+    char *after = fixture_read_text("rows.jsonl");
     assert_string_equal(before, after);
     free(before);
     free(after);

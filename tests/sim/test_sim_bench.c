@@ -44,13 +44,7 @@ static cJSON *parse_rows(const char *text)
 
 static cJSON *read_rows(const char *name)
 {
-    FILE *file = fopen(fixture_path(name), "rb");
-    char *text = calloc(1, 1 << 20);
-    assert_non_null(text);
-    if (file) {
-        (void)!fread(text, 1, (1 << 20) - 1, file);
-        (void)fclose(file);
-    }
+    char *text = fixture_read_text(name);
     cJSON *rows = parse_rows(text);
     free(text);
     return rows;
