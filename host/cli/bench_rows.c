@@ -125,7 +125,7 @@ static bittern_status take_lines(struct bench_rows *rows, const char *text, size
     for (size_t i = 0; i < size; i++) {
         lines += text[i] == '\n';
     }
-    rows->items = calloc(lines + 1, sizeof *rows->items);
+    rows->items = calloc(lines + 1, sizeof(cJSON *));
     if (!rows->items) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for the rows of '%s'", path);
     }

@@ -232,7 +232,7 @@ int bench_run(struct bench_arguments *arguments, const struct bench_sweep *sweep
     }
     run.cases = cases;
     choose_images(arguments, cases, run.case_count);
-    run.rows.items = calloc(run.case_count, sizeof *run.rows.items);
+    run.rows.items = calloc(run.case_count, sizeof(cJSON *));
     if (!run.rows.items) {
         fprintf(stderr, "bittern bench: no memory\n");
         code = CLI_EXIT_FAILED;

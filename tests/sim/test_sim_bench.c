@@ -233,14 +233,14 @@ static void a_difference_is_written_and_fails(void **state)
     assert_true(found);
 }
 
-/* Would catch: programs for another geometry that take the rest of a sweep with them. */
+/* Would catch: a program for another geometry that takes the others with it. */
 static void a_geometry_that_does_not_fit_is_told(void **state)
 {
     (void)state;
-    fixture_expect(0, NULL, ARGS("compile", TFC, "--geometry", "tiny", "-o", "tiny.btn"));
-    fixture_expect(1, "--geometry edge",
-                   ARGS(BENCH, "tiny.btn", "--device", "sim", "--images", "2", "--sweep",
-                        "geometry=edge,tiny", "--out", "fit.jsonl"));
+    fixture_expect(0, NULL, ARGS("compile", TFC, "--geometry", "edge", "-o", "edge.btn"));
+    fixture_expect(1, "--geometry tiny",
+                   ARGS(BENCH, "edge.btn", TFC, "--device", "sim:tiny", "--images", "2", "--out",
+                        "fit.jsonl"));
     cJSON *rows = read_rows("fit.jsonl");
     assert_int_equal(cJSON_GetArraySize(rows), 1);
     cJSON_Delete(rows);
