@@ -123,11 +123,15 @@ static void print_agreement(const struct bench *bench)
 bool bench_print(const struct bench *bench)
 {
     print_settings(bench);
-    printf("\n");
-    if (!print_layers(bench)) {
-        return false;
+    if (bench->median->counters.cycles == 0) {
+        printf("Layers    not told apart: this device does not count cycles\n");
+    } else {
+        printf("\n");
+        if (!print_layers(bench)) {
+            return false;
+        }
+        printf("\n");
     }
-    printf("\n");
     print_speed(bench);
     print_agreement(bench);
     return !bench->plan || bench_print_roofline(bench);

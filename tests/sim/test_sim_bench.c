@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LENET BITTERN_SOURCE_DIR "/examples/lenet5-w2a2-digits.onnx"
-#define TFC BITTERN_SOURCE_DIR "/examples/tfc-w1a1-digits.onnx"
 #define BENCH "bench", "--quiet"
 #define PARTS 5
 
+static const char *const lenet = BITTERN_SOURCE_DIR "/examples/lenet5-w2a2-digits.onnx";
+static const char *const tfc = BITTERN_SOURCE_DIR "/examples/tfc-w1a1-digits.onnx";
 static const char *const parts[PARTS] = {"compute_cycles", "weight_stall_cycles",
                                          "input_stall_cycles", "output_stall_cycles",
                                          "other_cycles"};
@@ -86,7 +86,7 @@ static double sum_of_parts(const cJSON *object)
 static void cycles_are_the_same_on_every_run_and_add_up(void **state)
 {
     (void)state;
-    cJSON *rows = bench_rows(0, ARGS(BENCH, LENET, "--device", "sim:tiny", "--images", "10",
+    cJSON *rows = bench_rows(0, ARGS(BENCH, lenet, "--device", "sim:tiny", "--images", "10",
                                      "--batch", "4", "--repetitions", "3", "--json", "--clock",
                                      "50", "--dataset", "digits", "--data", "data"));
     const cJSON *row = cJSON_GetArrayItem(rows, 0);
@@ -123,7 +123,7 @@ static void cycles_are_the_same_on_every_run_and_add_up(void **state)
     assert_int_equal(fixture_number(row, "accuracy.labelled"), 10);
     cJSON_Delete(rows);
     rows =
-        bench_rows(0, ARGS(BENCH, LENET, "--device", "sim:tiny", "--images", "10", "--batch", "4",
+        bench_rows(0, ARGS(BENCH, lenet, "--device", "sim:tiny", "--images", "10", "--batch", "4",
                            "--jobs", "2", "--json", "--dataset", "digits", "--data", "data"));
     row = cJSON_GetArrayItem(rows, 0);
     assert_true(cJSON_GetArrayItem(fixture_member(row, "whole.cycles"), 0)->valuedouble == first);
@@ -137,7 +137,7 @@ static void planned_bytes_are_the_counted_ones(void **state)
     (void)state;
     static const char *const batches[] = {"1", "3", "10"};
     static const double starts[] = {10.0, 4.0, 1.0};
-    static const char *const models[] = {LENET, TFC};
+    const char *const models[] = {lenet, tfc};
     for (size_t i = 0; i < 6; i++) {
         cJSON *rows = bench_rows(0, ARGS(BENCH, models[i % 2], "--device", "sim:tiny", "--images",
                                          "10", "--batch", batches[i / 2], "--json"));
@@ -164,7 +164,7 @@ static void the_roofline_is_the_geometrys(void **state)
 {
     (void)state;
     cJSON *rows = bench_rows(
-        0, ARGS(BENCH, TFC, "--device", "sim:tiny,bandwidth=0.5", "--images", "2", "--json"));
+        0, ARGS(BENCH, tfc, "--device", "sim:tiny,bandwidth=0.5", "--images", "2", "--json"));
     const cJSON *row = cJSON_GetArrayItem(rows, 0);
     /* 32 bits a word, 8 channels, 2 pixels */
     assert_int_equal(fixture_number(row, "roofline.peak_macs_per_cycle.binary"), 512);
@@ -172,7 +172,7 @@ static void the_roofline_is_the_geometrys(void **state)
     assert_int_equal(fixture_number(row, "roofline.peak_macs_per_cycle.int"), 64);
     assert_near(fixture_number(row, "roofline.bytes_per_cycle"), 2.0);
     cJSON_Delete(rows);
-    fixture_expect(0, "Roofline", ARGS(BENCH, TFC, "--device", "sim:tiny", "--images", "2"));
+    fixture_expect(0, "Roofline", ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2"));
 }
 
 /* Would catch: cases of a sweep that are missing, or that are measured with other settings. */
@@ -182,7 +182,7 @@ static void sweeps_are_combined(void **state)
     static const double latencies[] = {16.0, 256.0};
     static const double batches[] = {1.0, 4.0};
     cJSON *rows =
-        bench_rows(0, ARGS(BENCH, TFC, "--device", "sim", "--images", "4", "--json", "--sweep",
+        bench_rows(0, ARGS(BENCH, tfc, "--device", "sim", "--images", "4", "--json", "--sweep",
                            "batch=1,4", "--sweep", "latency=16,256", "--sweep", "geometry=tiny"));
     double cycles[4];
     assert_int_equal(cJSON_GetArraySize(rows), 4);
@@ -206,9 +206,9 @@ static void cycles_that_vary_are_an_error(void **state)
     (void)state;
     fixture_expect(
         1, "must take the same each time",
-        ARGS(BENCH, TFC, "--device", "sim:tiny,stall=10", "--images", "3", "--repetitions", "2"));
+        ARGS(BENCH, tfc, "--device", "sim:tiny,stall=10", "--images", "3", "--repetitions", "2"));
     fixture_expect(0, "cycles/image",
-                   ARGS(BENCH, TFC, "--device", "sim:tiny,stall=10", "--images", "3"));
+                   ARGS(BENCH, tfc, "--device", "sim:tiny,stall=10", "--images", "3"));
 }
 
 /* Would catch: wrong values that pass as a result. A bit of an input image is inverted on its way:
@@ -221,7 +221,7 @@ static void a_difference_is_written_and_fails(void **state)
         struct command_result result;
         char device[64];
         (void)snprintf(device, sizeof device, "sim:tiny,fault=flip@%zu.3", beat);
-        fixture_run(&result, ARGS(BENCH, LENET, "--device", device, "--images", "2", "--json"));
+        fixture_run(&result, ARGS(BENCH, lenet, "--device", device, "--images", "2", "--json"));
         if (result.exit_code == 1 && strstr(result.err, "values differ")) {
             cJSON *rows = parse_rows(result.out);
             assert_true(fixture_number(cJSON_GetArrayItem(rows, 0), "agreement.different") > 0.0);
@@ -237,19 +237,19 @@ static void a_difference_is_written_and_fails(void **state)
 static void a_geometry_that_does_not_fit_is_told(void **state)
 {
     (void)state;
-    fixture_expect(0, NULL, ARGS("compile", TFC, "--geometry", "edge", "-o", "edge.btn"));
+    fixture_expect(0, NULL, ARGS("compile", tfc, "--geometry", "edge", "-o", "edge.btn"));
     fixture_expect(1, "--geometry tiny",
-                   ARGS(BENCH, "edge.btn", TFC, "--device", "sim:tiny", "--images", "2", "--out",
+                   ARGS(BENCH, "edge.btn", tfc, "--device", "sim:tiny", "--images", "2", "--out",
                         "fit.jsonl"));
     cJSON *rows = read_rows("fit.jsonl");
     assert_int_equal(cJSON_GetArraySize(rows), 1);
     cJSON_Delete(rows);
     fixture_expect(1, NULL,
-                   ARGS(BENCH, TFC, "--device", "sim:none", "--images", "2", "--out", "no.jsonl"));
+                   ARGS(BENCH, tfc, "--device", "sim:none", "--images", "2", "--out", "no.jsonl"));
 }
 
 #define SLOW                                                                                       \
-    BENCH, LENET, "--device", "sim:tiny", "--images", "60", "--batch", "2", "--jobs", "1",         \
+    BENCH, lenet, "--device", "sim:tiny", "--images", "60", "--batch", "2", "--jobs", "1",         \
         "--out", "slow.jsonl", "--sweep", "latency=16,32,64"
 
 /* Would catch: rows that Ctrl-C takes along, halves that it leaves, or an exit code that hides it.
@@ -257,7 +257,7 @@ static void a_geometry_that_does_not_fit_is_told(void **state)
 static void an_interrupt_keeps_the_finished_rows(void **state)
 {
     (void)state;
-    static const char *const arguments[] = {"bittern", SLOW, NULL};
+    const char *const arguments[] = {"bittern", SLOW, NULL};
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
