@@ -34,7 +34,9 @@ size_t netlist_register_count(const struct netlist *netlist);
 /* ---- Simulation ------------------------------------------------------------------------------ */
 
 /* Changes of nets, by what drives them; and the same, times the net's readers that are reached
- * through the routing: inputs of LUTs, and control inputs of registers. */
+ * through the routing, in eighths: inputs of LUTs; data inputs of registers that no logic of the
+ * same slice drives; control inputs of registers, which eight of a slice share. */
+#define ROUTED_ONE 8
 struct toggles {
     uint64_t changes[NET_DRIVERS];
     uint64_t routed[NET_DRIVERS];

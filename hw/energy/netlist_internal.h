@@ -24,7 +24,7 @@ struct cell {
 struct net {
     enum net_driver driver;
     int reader_first, reader_count; /* cells, in `readers` */
-    int routed;                     /* readers through the routing */
+    int routed;                     /* readers through the routing, in eighths */
     uint64_t value, next;           /* next: what is on its way */
 };
 

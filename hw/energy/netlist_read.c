@@ -372,18 +372,21 @@ static int output_count(const struct cell *cell)
     return cell->kind == CELL_CARRY ? 2 * cell->bits : 1;
 }
 
-/* A reader through the routing: not within a slice, as carry cells and most D inputs are. */
-static bool is_routed(const struct netlist *netlist, const struct cell *cell, int input)
+/* Eighths of a reader through the routing. */
+static int routed_share(const struct netlist *netlist, const struct cell *cell, int input)
 {
     enum net_driver driver = netlist->nets[cell->inputs[input]].driver;
     switch (cell->kind) {
     case CELL_LUT:
-        return true;
-    case CELL_CARRY:
-        return input >= 2 && driver != NET_LUT;
+        return ROUTED_ONE;
+    case CELL_CARRY: /* from LUTs of the same sites, and from the carry cell below */
+        return input >= 2 && driver != NET_LUT ? ROUTED_ONE : 0;
     case CELL_REGISTER:
     default:
-        return input > 0 || driver == NET_INPUT || driver == NET_REGISTER;
+        if (input > 0) {
+            return 1;
+        }
+        return driver == NET_INPUT || driver == NET_REGISTER ? ROUTED_ONE : 0;
     }
 }
 
@@ -490,7 +493,7 @@ static bittern_status connect_readers(struct netlist *netlist, struct bittern_er
             const struct cell *cell = &netlist->cells[c];
             for (int i = 0; i < input_count(cell); i++) {
                 struct net *net = &netlist->nets[cell->inputs[i]];
-                net->routed += pass == 0 && is_routed(netlist, cell, i);
+                net->routed += pass == 0 ? routed_share(netlist, cell, i) : 0;
                 if (c >= netlist->logic_count) {
                     continue;
                 }

@@ -32,27 +32,13 @@ uint64_t cell_evaluate_lut(const struct netlist *netlist, const struct cell *cel
 
 void cell_evaluate_carry(const struct netlist *netlist, const struct cell *cell, uint64_t *values)
 {
-    uint64_t carry =
-        netlist->nets[cell->inputs[0]].value | netlist->nets[cell->inputs[1]].value;
+    uint64_t carry = netlist->nets[cell->inputs[0]].value | netlist->nets[cell->inputs[1]].value;
     for (int i = 0; i < cell->bits; i++) {
         uint64_t di = netlist->nets[cell->inputs[2 + i]].value;
         uint64_t s = netlist->nets[cell->inputs[2 + cell->bits + i]].value;
         values[i] = s ^ carry;
         carry = (s & carry) | (~s & di);
         values[cell->bits + i] = carry;
-    }
-}
-
-void netlist_reset(struct netlist *netlist)
-{
-    for (size_t n = 0; n < netlist->net_count; n++) {
-        netlist->nets[n].value = netlist->nets[n].next = 0;
-    }
-    memset(netlist->inputs_next, 0, netlist->net_count * sizeof *netlist->inputs_next);
-    memset(netlist->register_next, 0, netlist->cell_count * sizeof *netlist->register_next);
-    int one = netlist_find_port(netlist, "$true", -1);
-    if (one >= 0) {
-        netlist->nets[one].value = netlist->nets[one].next = ~UINT64_C(0);
     }
 }
 
@@ -136,6 +122,21 @@ static void settle(struct netlist *netlist, uint64_t streams, struct toggles *to
     }
 }
 
+void netlist_reset(struct netlist *netlist)
+{
+    for (size_t n = 0; n < netlist->net_count; n++) {
+        netlist->nets[n].value = netlist->nets[n].next = 0;
+    }
+    memset(netlist->inputs_next, 0, netlist->net_count * sizeof *netlist->inputs_next);
+    memset(netlist->register_next, 0, netlist->cell_count * sizeof *netlist->register_next);
+    int one = netlist_find_port(netlist, "$true", -1);
+    if (one >= 0) {
+        netlist->nets[one].value = netlist->nets[one].next = ~UINT64_C(0);
+    }
+    /* Also what no change of an input would reach. */
+    settle(netlist, 0, NULL);
+}
+
 /* ---- With delays ----------------------------------------------------------------------------- */
 
 static bool push_event(struct event_list *list, int net, uint64_t value)
@@ -216,8 +217,8 @@ static bittern_status propagate(struct netlist *netlist, uint64_t streams, struc
         }
     }
     for (size_t c = netlist->logic_count; fine && c < netlist->cell_count; c++) {
-        fine = schedule(netlist, netlist->cells[c].outputs[0], netlist->register_next[c], 0,
-                        &pending);
+        fine =
+            schedule(netlist, netlist->cells[c].outputs[0], netlist->register_next[c], 0, &pending);
     }
     for (int tick = 0; fine && pending > 0 && tick < MAX_TICKS; tick++) {
         pending -= netlist->wheel[tick % WHEEL].count;
@@ -229,9 +230,9 @@ static bittern_status propagate(struct netlist *netlist, uint64_t streams, struc
     if (!fine) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a netlist's events");
     }
-    return pending == 0 ? BITTERN_OK
-                        : bittern_error_set(err, BITTERN_ERR_UNSUPPORTED,
-                                            "the netlist does not settle");
+    return pending == 0
+               ? BITTERN_OK
+               : bittern_error_set(err, BITTERN_ERR_UNSUPPORTED, "the netlist does not settle");
 }
 
 bittern_status netlist_step(struct netlist *netlist, bool delayed, uint64_t streams,

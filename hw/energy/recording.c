@@ -65,8 +65,7 @@ static bool take_layer(struct cursor *cursor, const struct recording *recording,
     }
     for (uint32_t b = 0; b < layer->head.bursts; b++) {
         struct recording_burst *burst = &layer->bursts[b];
-        if (!take(cursor, &burst->cycles, sizeof burst->cycles) ||
-            burst->cycles > ACTIVITY_BURST ||
+        if (!take(cursor, &burst->cycles, sizeof burst->cycles) || burst->cycles > ACTIVITY_BURST ||
             cursor->left < burst->cycles * recording->record_bytes) {
             return false;
         }

@@ -133,8 +133,7 @@ static bool set_sums(struct netlist *netlist, const struct wiring *w, const uint
     return set;
 }
 
-static bool sums_agree(const struct netlist *netlist, const struct wiring *w,
-                       const uint8_t *record)
+static bool sums_agree(const struct netlist *netlist, const struct wiring *w, const uint8_t *record)
 {
     for (uint32_t b = 0; b < w->acc_bits; b++) {
         if ((netlist_value(netlist, w->acc[b]) ^ recorded_sums(w, record, b)) & w->streams) {
