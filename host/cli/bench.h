@@ -14,12 +14,16 @@
 
 #include <bittern/accelerator.h>
 #include <bittern/device.h>
+#include <bittern/energy.h>
 #include <cjson/cJSON.h>
 
 #define BENCH_FORMAT "bittern-bench"
 #define BENCH_VERSION 1
 #define BENCH_STEM_SIZE 128
 #define BENCH_KEY_SIZE 768
+
+enum bench_energy { BENCH_ENERGY_AUTO, BENCH_ENERGY_NONE, BENCH_ENERGY_MODEL };
+#define BENCH_MAX_ACTIVITIES 64
 
 struct bench_arguments {
     struct run_options options; /* device and batch where no sweep says otherwise */
@@ -28,6 +32,9 @@ struct bench_arguments {
     size_t repetitions; /* 0: not given */
     size_t warmup;      /* SIZE_MAX: not given */
     double clock_mhz;
+    enum bench_energy energy;
+    const char *activities[BENCH_MAX_ACTIVITIES];
+    size_t activity_count;
     const char *out; /* NULL: no file */
     bool resume, force, json, quiet;
 };
@@ -93,6 +100,8 @@ struct bench {
     const struct bench_repetition *median;
     struct bittern_counters first; /* one start of one image: the median of as many repetitions */
     struct run_accuracy accuracy;
+    struct bittern_energy_activity *activity; /* NULL: none of this program */
+    cJSON *energy;                            /* NULL: unknown */
     uint64_t compared_images, compared_values, different;
     uint64_t device_nanoseconds; /* of all starts, warm-up too */
     double seconds;              /* of the whole case */
@@ -139,13 +148,23 @@ bool bench_roofline_of(const struct bench *bench, struct bench_roofline *rooflin
 double bench_roof(const struct bench_roofline *roofline, enum bittern_array_mode mode,
                   double intensity);
 
+/* ---- Energy (bench_energy.c) ----------------------------------------------------------------- */
+
+/* "auto", "none", "model" */
+bool bench_energy_parse(const char *text, enum bench_energy *energy);
+/* Find out where the energy will come from. */
+bittern_status bench_energy_open(struct bench *bench, struct bittern_error *err);
+/* After the measurement. */
+bittern_status bench_energy_model(struct bench *bench, struct bittern_error *err);
+/* The row's "energy", JSON's null where nothing is known of it; NULL: out of memory. */
+cJSON *bench_energy_make(const struct bench *bench);
+void bench_energy_print(const struct bench *bench);
+void bench_energy_close(struct bench *bench);
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 /* NULL: out of memory (bench_row.c). */
 cJSON *bench_row_make(const struct bench *bench);
-/* The row's "energy", JSON's null where nothing is known of it; NULL: out of memory
- * (bench_energy.c). */
-cJSON *bench_energy_make(const struct bench *bench);
 
 /* For people; false: out of memory. */
 bool bench_print(const struct bench *bench);          /* bench_print.c */

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define DEFAULT_REPETITIONS 3
 #define REFERENCE_SLICE 256 /* images between looks for an interrupt */
@@ -75,7 +74,6 @@ static void set_key(struct bench *bench)
 
 static bittern_status open_program(struct bench *bench, struct bittern_error *err)
 {
-    size_t size = 0;
     struct load_options load = bench->arguments->options.load;
 
     bittern_status status =
@@ -83,8 +81,7 @@ static bittern_status open_program(struct bench *bench, struct bittern_error *er
     if (status != BITTERN_OK) {
         return status;
     }
-    const void *data = bittern_program_data(bench->program, &size);
-    bench->crc32 = (uint32_t)crc32_z(0, data, size);
+    bench->crc32 = bittern_energy_program_crc32(bench->program);
     bench->network = bittern_program_network(bench->program);
     bench->layer_count = bittern_network_layer_count(bench->network);
     return BITTERN_OK;
@@ -126,6 +123,7 @@ void bench_close(struct bench *bench)
     for (size_t i = 0; bench->repetitions && i < bench->repetition_count; i++) {
         free(bench->repetitions[i].layers);
     }
+    bench_energy_close(bench);
     free(bench->repetitions);
     free(bench->values);
     free(bench->expected);
@@ -372,6 +370,9 @@ bittern_status bench_measure(struct bench *bench, struct bittern_error *err)
 {
     bittern_status status = prepare(bench, err);
     if (status == BITTERN_OK) {
+        status = bench_energy_open(bench, err);
+    }
+    if (status == BITTERN_OK) {
         status = run_reference(bench, err);
     }
     if (status != BITTERN_OK) {
@@ -385,6 +386,7 @@ bittern_status bench_measure(struct bench *bench, struct bittern_error *err)
     cli_progress_finish(&bench->progress);
     if (status == BITTERN_OK) {
         bench->median = find_median(bench);
+        status = bench_energy_model(bench, err);
         bench->seconds = cli_seconds() - bench->started;
     }
     return status;

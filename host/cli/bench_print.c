@@ -133,6 +133,7 @@ bool bench_print(const struct bench *bench)
         printf("\n");
     }
     print_speed(bench);
+    bench_energy_print(bench);
     print_agreement(bench);
     return !bench->plan || bench_print_roofline(bench);
 }

@@ -45,6 +45,11 @@ static const char help[] =
     "                            simulated devices all of a data set)\n"
     "      --seed N              of random images (default 1)\n"
     "\n"
+    "Energy:\n"
+    "      --activity FILE.json  model the energy from the activity of a program, as hw/energy\n"
+    "                            measures it (once for each program)\n"
+    "      --energy SOURCE       auto (default: model with --activity, else none), model, or none\n"
+    "\n"
     "Measurement:\n"
     "      --repetitions N       times all images (default 3; simulated devices 1, as their "
     "cycles\n"
@@ -87,6 +92,8 @@ enum {
     OPTION_CLOCK,
     OPTION_SEED,
     OPTION_SWEEP,
+    OPTION_ACTIVITY,
+    OPTION_ENERGY,
     OPTION_OUT,
     OPTION_RESUME,
     OPTION_FORCE,
@@ -129,6 +136,23 @@ static int take_seed(const char *text, struct image_choice *choice)
     return CLI_EXIT_OK;
 }
 
+static int take_activity(const char *path, struct bench_arguments *arguments)
+{
+    if (arguments->activity_count == BENCH_MAX_ACTIVITIES) {
+        return cli_usage("bench", "--activity is there more than %d times", BENCH_MAX_ACTIVITIES);
+    }
+    arguments->activities[arguments->activity_count++] = path;
+    return CLI_EXIT_OK;
+}
+
+static int take_energy(const char *text, struct bench_arguments *arguments)
+{
+    if (!bench_energy_parse(text, &arguments->energy)) {
+        return cli_usage("bench", "--energy is auto, model or none, not '%s'", text);
+    }
+    return CLI_EXIT_OK;
+}
+
 static int take_option(int option, const char *value, struct command *command)
 {
     struct bench_arguments *arguments = &command->arguments;
@@ -147,6 +171,10 @@ static int take_option(int option, const char *value, struct command *command)
         return take_seed(value, &arguments->options.choice);
     case OPTION_SWEEP:
         return bench_sweep_take(&command->sweep, value);
+    case OPTION_ACTIVITY:
+        return take_activity(value, arguments);
+    case OPTION_ENERGY:
+        return take_energy(value, arguments);
     case OPTION_OUT:
         arguments->out = value;
         return CLI_EXIT_OK;
@@ -210,6 +238,9 @@ static int check_command(const struct command *command)
         (choice->data_dir || arguments->options.has_split || choice->start > 0)) {
         return cli_usage("bench", "--data, --split and --start need --dataset or --input");
     }
+    if (arguments->energy == BENCH_ENERGY_MODEL && arguments->activity_count == 0) {
+        return cli_usage("bench", "--energy model needs --activity FILE.json");
+    }
     if (command->sweep.counts[BENCH_BATCH] > 0 && arguments->options.batch > 0) {
         return cli_usage("bench", "either --batch or --sweep batch=");
     }
@@ -225,6 +256,8 @@ static int parse_command(int argc, char **argv, struct command *command, bool *d
         {"clock", required_argument, NULL, OPTION_CLOCK},
         {"seed", required_argument, NULL, OPTION_SEED},
         {"sweep", required_argument, NULL, OPTION_SWEEP},
+        {"activity", required_argument, NULL, OPTION_ACTIVITY},
+        {"energy", required_argument, NULL, OPTION_ENERGY},
         {"out", required_argument, NULL, OPTION_OUT},
         {"resume", no_argument, NULL, OPTION_RESUME},
         {"force", no_argument, NULL, OPTION_FORCE},

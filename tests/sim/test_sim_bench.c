@@ -198,6 +198,93 @@ static void sweeps_are_combined(void **state)
     cJSON_Delete(rows);
 }
 
+/* ---- Energy ---------------------------------------------------------------------------------- */
+
+#define KINDS "{\"input\":1,\"lut\":2,\"carry\":1,\"register\":3}"
+#define UNIT                                                                                       \
+    "{\"toggles\":" KINDS ",\"routed\":" KINDS ",\"toggles_delayed\":" KINDS                       \
+    ",\"routed_delayed\":" KINDS "}"
+
+/* An activity file of round numbers for the program of a row. */
+static void write_activity(const char *name, const cJSON *row, double crc32)
+{
+    char text[8192];
+    int used =
+        snprintf(text, sizeof text,
+                 "{\"format\":\"bittern-activity\",\"version\":1,\"program\":{\"crc32\":%.0f,"
+                 "\"geometry\":\"tiny\"},\"family\":\"xc7\",\"images\":2,\"dataset\":"
+                 "\"random\",\"cycles\":1000,\"read_bytes\":1000,\"write_bytes\":100,"
+                 "\"array\":{\"word_bits\":32,\"output_channels\":8,\"pixels\":2},"
+                 "\"area\":{\"kernel\":{\"sites\":5000,\"registers\":6000,"
+                 "\"feature_bram36\":8,\"weight_bram36\":4,\"dsp\":8},"
+                 "\"unit\":{\"sites\":100,\"registers\":80}},\"layers\":[",
+                 crc32);
+    const cJSON *layer = NULL;
+    cJSON_ArrayForEach(layer, fixture_member(row, "layers"))
+    {
+        used += snprintf(text + used, sizeof text - (size_t)used,
+                         "%s{\"name\":\"%s\",\"mode\":\"%s\",\"cycles\":100,"
+                         "\"enabled_cycles\":90,\"compute_cycles\":80,\"read_bytes\":200,"
+                         "\"write_bytes\":10,\"unit\":" UNIT ",\"feature_memory\":"
+                         "{\"read_toggles\":4,\"write_bytes\":20,\"write_toggles\":2},"
+                         "\"weight_memory\":{\"reads\":1,\"read_toggles\":4,"
+                         "\"write_toggles\":0.5}}",
+                         layer == fixture_member(row, "layers")->child ? "" : ",",
+                         fixture_string(layer, "name"), fixture_string(layer, "mode"));
+        assert_true(used > 0 && (size_t)used < sizeof text);
+    }
+    used += snprintf(text + used, sizeof text - (size_t)used, "]}");
+    fixture_write_bytes(name, text, (size_t)used);
+}
+
+/* Would catch: energy of another program, without its source, or that does not come from the row:
+ * at half the clock all takes twice as long, and what leaks away doubles. */
+static void energy_is_modelled_from_the_activity_of_the_program(void **state)
+{
+    (void)state;
+    static const char *const clocks[] = {"100", "50"};
+    double leaks[2];
+    cJSON *rows =
+        bench_rows(0, ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--json"));
+    const cJSON *row = cJSON_GetArrayItem(rows, 0);
+    double crc32 = fixture_number(row, "program.crc32");
+    assert_true(cJSON_IsNull(fixture_member(row, "energy")));
+    write_activity("activity.json", row, crc32);
+    write_activity("other.json", row, crc32 > 1.0 ? crc32 - 1.0 : 1.0);
+    cJSON_Delete(rows);
+    for (size_t i = 0; i < 2; i++) {
+        rows = bench_rows(0, ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--json",
+                                  "--clock", clocks[i], "--activity", "other.json", "--activity",
+                                  "activity.json"));
+        row = cJSON_GetArrayItem(rows, 0);
+        double low = fixture_number(row, "energy.joules_per_image.low");
+        double nominal = fixture_number(row, "energy.joules_per_image.nominal");
+        assert_string_equal(fixture_string(row, "energy.source"), "model");
+        assert_true(low > 0.0 && low <= nominal);
+        assert_true(nominal <= fixture_number(row, "energy.joules_per_image.high"));
+        assert_int_equal(cJSON_GetArraySize(fixture_member(row, "energy.layers")),
+                         cJSON_GetArraySize(fixture_member(row, "layers")));
+        leaks[i] = fixture_number(row, "energy.parts.static.nominal");
+        cJSON_Delete(rows);
+    }
+    assert_near(leaks[1], 2.0 * leaks[0]);
+    fixture_expect(
+        0, "model: ",
+        ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--activity", "activity.json"));
+    rows = bench_rows(0, ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--json",
+                              "--activity", "other.json"));
+    assert_true(cJSON_IsNull(fixture_member(cJSON_GetArrayItem(rows, 0), "energy")));
+    cJSON_Delete(rows);
+    fixture_expect(1, "no activity file is of this program",
+                   ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--activity",
+                        "other.json", "--energy", "model"));
+    fixture_expect(
+        1, "cannot open 'none.json'",
+        ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--activity", "none.json"));
+    fixture_expect(2, "needs --activity", ARGS(BENCH, tfc, "--energy", "model"));
+    fixture_expect(2, "not 'wind'", ARGS(BENCH, tfc, "--energy", "wind"));
+}
+
 /* ---- What goes wrong ------------------------------------------------------------------------- */
 
 /* Would catch: cycles that vary and are reported as if they did not. */
@@ -298,6 +385,7 @@ int main(void)
         cmocka_unit_test(planned_bytes_are_the_counted_ones),
         cmocka_unit_test(the_roofline_is_the_geometrys),
         cmocka_unit_test(sweeps_are_combined),
+        cmocka_unit_test(energy_is_modelled_from_the_activity_of_the_program),
         cmocka_unit_test(cycles_that_vary_are_an_error),
         cmocka_unit_test(a_difference_is_written_and_fails),
         cmocka_unit_test(a_geometry_that_does_not_fit_is_told),
