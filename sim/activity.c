@@ -33,7 +33,8 @@ struct sim_activity {
     const struct sim_model *model;
     const struct sim_signal *signals;
     size_t record_bytes;
-    uint64_t cycles;
+    uint64_t cycles, read_bytes, write_bytes;
+    uint64_t quiet;        /* cycles since anything happened; counted when something does */
     struct layer **layers; /* [ACTIVITY_MAX_LAYERS], by number; NULL: not seen */
     struct layer *current;
     struct burst *open; /* of `current`, being recorded */
@@ -239,17 +240,40 @@ static void record_cycle(struct sim_activity *activity, struct burst *burst)
     burst->cycles++;
 }
 
-void sim_activity_sample(struct sim_activity *activity)
+void sim_activity_begin_run(struct sim_activity *activity)
+{
+    activity->quiet = 0;
+}
+
+static void count_bus(struct sim_activity *activity, const struct sim_activity_bus *bus, bool busy,
+                      struct activity_counts *counts)
+{
+    uint64_t beat_bytes = activity->model->word_bits / 8;
+
+    activity->quiet++;
+    if (busy || bus->active) {
+        activity->cycles += activity->quiet;
+        activity->quiet = 0;
+    }
+    activity->read_bytes += bus->read ? beat_bytes : 0;
+    activity->write_bytes += bus->write ? beat_bytes : 0;
+    if (counts) {
+        counts->read_bytes += bus->read ? beat_bytes : 0;
+        counts->write_bytes += bus->write ? beat_bytes : 0;
+    }
+}
+
+void sim_activity_sample(struct sim_activity *activity, const struct sim_activity_bus *bus)
 {
     bool busy = bit_of(&activity->signals[SIM_SIGNAL_BUSY], 0);
 
-    activity->cycles++;
     if (busy && !activity->was_busy) {
         activity->current = current_layer(activity);
     }
     activity->was_busy = busy;
-    struct layer *layer = activity->current;
-    if (!busy || !layer) {
+    struct layer *layer = busy ? activity->current : NULL;
+    count_bus(activity, bus, busy, layer ? &layer->counts : NULL);
+    if (!layer) {
         activity->open = NULL;
         return;
     }
@@ -296,7 +320,9 @@ bittern_status sim_activity_write(const struct sim_activity *activity, const cha
                                         .pixels = model->pixels,
                                         .units = model->units,
                                         .acc_bits = ACC_BITS,
-                                        .cycles = activity->cycles};
+                                        .cycles = activity->cycles,
+                                        .read_bytes = activity->read_bytes,
+                                        .write_bytes = activity->write_bytes};
     struct file_writer *writer = NULL;
 
     if (activity->failed) {

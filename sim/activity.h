@@ -15,6 +15,7 @@
 #include "model.h"
 
 #include <bittern/error.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ACTIVITY_MAGIC UINT32_C(0x584E5442) /* "BTNX" */
@@ -44,7 +45,8 @@ struct activity_file_header {
     uint32_t magic, version;
     uint32_t word_bits, output_channels, pixels, units, acc_bits;
     uint32_t layers;
-    uint64_t cycles; /* of all runs, those outside of layers too */
+    uint64_t cycles;                  /* of all runs, from the first read to the last write */
+    uint64_t read_bytes, write_bytes; /* of device memory, in that time */
 };
 
 /* Of all cycles of the layer. */
@@ -56,6 +58,7 @@ struct activity_counts {
     uint64_t feature_write_bytes, feature_write_toggles;
     uint64_t ring_reads, ring_read_toggles;   /* rows; bits of all banks' outputs */
     uint64_t ring_writes, ring_write_toggles; /* beats; bits */
+    uint64_t read_bytes, write_bytes;         /* of device memory, while the layer ran */
 };
 
 struct activity_file_layer {
@@ -71,8 +74,17 @@ bittern_status sim_activity_create(const struct sim_model *model, void *instance
                                    struct sim_activity **activity, struct bittern_error *err);
 void sim_activity_free(struct sim_activity *activity);
 
+/** What lies between runs is not counted. */
+void sim_activity_begin_run(struct sim_activity *activity);
+
+/* What the AXI master does in a cycle. */
+struct sim_activity_bus {
+    bool active;      /* anything */
+    bool read, write; /* a beat of data */
+};
+
 /** Once a cycle, between settle() and clock(). */
-void sim_activity_sample(struct sim_activity *activity);
+void sim_activity_sample(struct sim_activity *activity, const struct sim_activity_bus *bus);
 
 /** All that was seen so far, whole or not at all; an error where memory ran out before. */
 bittern_status sim_activity_write(const struct sim_activity *activity, const char *path,

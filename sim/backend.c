@@ -350,6 +350,9 @@ static bittern_status run_job(void *handle, struct bittern_error *err)
         return status;
     }
     axi_memory_begin_run(sim_kernel_memory(device->kernel));
+    if (sim_kernel_activity(device->kernel)) {
+        sim_activity_begin_run(sim_kernel_activity(device->kernel));
+    }
     status = run_to_end(device, err);
     axi_memory_release_stuck(sim_kernel_memory(device->kernel));
     if (status != BITTERN_OK) {

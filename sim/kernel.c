@@ -37,7 +37,13 @@ static inline void run_cycle(struct sim_kernel *kernel)
     kernel->model->settle(kernel->instance, &kernel->in, &kernel->out);
     axi_memory_clock(kernel->memory, &kernel->in, &kernel->out);
     if (kernel->activity) {
-        sim_activity_sample(kernel->activity);
+        const struct sim_inputs *in = &kernel->in;
+        const struct sim_outputs *out = &kernel->out;
+        const struct sim_activity_bus bus = {.active = out->arvalid || out->awvalid ||
+                                                       out->wvalid || in->rvalid || in->bvalid,
+                                             .read = in->rvalid && out->rready,
+                                             .write = out->wvalid && in->wready};
+        sim_activity_sample(kernel->activity, &bus);
     }
     kernel->model->clock(kernel->instance);
     kernel->cycle++;
@@ -198,7 +204,7 @@ void sim_kernel_set_trace(struct sim_kernel *kernel, bool on)
     kernel->model->set_trace(kernel->instance, on);
 }
 
-const struct sim_activity *sim_kernel_activity(const struct sim_kernel *kernel)
+struct sim_activity *sim_kernel_activity(struct sim_kernel *kernel)
 {
     return kernel->activity;
 }

@@ -60,7 +60,7 @@ uint64_t sim_kernel_cycle(const struct sim_kernel *kernel);
 void sim_kernel_set_trace(struct sim_kernel *kernel, bool on);
 
 /** What was recorded, to be written; NULL where nothing is. */
-const struct sim_activity *sim_kernel_activity(const struct sim_kernel *kernel);
+struct sim_activity *sim_kernel_activity(struct sim_kernel *kernel);
 
 /** To set faults, and to look at violations and statistics. */
 struct axi_memory *sim_kernel_memory(struct sim_kernel *kernel);

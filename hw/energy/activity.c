@@ -118,6 +118,8 @@ static bool add_layer(cJSON *layers, const struct bittern_layer_plan *plan,
            cJSON_AddNumberToObject(item, "cycles", (double)counts->cycles) &&
            cJSON_AddNumberToObject(item, "enabled_cycles", (double)counts->enabled_cycles) &&
            cJSON_AddNumberToObject(item, "compute_cycles", (double)counts->compute_cycles) &&
+           cJSON_AddNumberToObject(item, "read_bytes", (double)counts->read_bytes) &&
+           cJSON_AddNumberToObject(item, "write_bytes", (double)counts->write_bytes) &&
            add_unit(item, recording, result) && add_memories(item, recording, counts, images);
 }
 
@@ -125,19 +127,23 @@ static bool add_heads(cJSON *root, const struct arguments *a, const struct bitte
                       const struct recording *recording, const struct netlist *netlist)
 {
     const struct activity_file_header *head = &recording->head;
+    bool made = cJSON_AddStringToObject(root, "format", "bittern-activity") &&
+                cJSON_AddNumberToObject(root, "version", 1);
     cJSON *identity = cJSON_AddObjectToObject(root, "program");
     cJSON *array = cJSON_AddObjectToObject(root, "array");
     cJSON *area = cJSON_AddObjectToObject(root, "area");
     cJSON *kernel = cJSON_AddObjectToObject(area, "kernel");
     cJSON *unit = cJSON_AddObjectToObject(area, "unit");
 
-    return cJSON_AddStringToObject(root, "format", "bittern-activity") &&
-           cJSON_AddNumberToObject(root, "version", 1) && identity &&
+    return made && identity &&
            cJSON_AddNumberToObject(identity, "crc32", bittern_energy_program_crc32(program)) &&
            cJSON_AddStringToObject(identity, "geometry", bittern_program_geometry(program)->name) &&
            cJSON_AddStringToObject(root, "family", a->family) &&
            cJSON_AddNumberToObject(root, "images", (double)a->images) &&
-           cJSON_AddStringToObject(root, "dataset", a->dataset) && array &&
+           cJSON_AddStringToObject(root, "dataset", a->dataset) &&
+           cJSON_AddNumberToObject(root, "cycles", (double)head->cycles) &&
+           cJSON_AddNumberToObject(root, "read_bytes", (double)head->read_bytes) &&
+           cJSON_AddNumberToObject(root, "write_bytes", (double)head->write_bytes) && array &&
            cJSON_AddNumberToObject(array, "word_bits", head->word_bits) &&
            cJSON_AddNumberToObject(array, "output_channels", head->output_channels) &&
            cJSON_AddNumberToObject(array, "pixels", head->pixels) && kernel && unit &&

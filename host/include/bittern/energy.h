@@ -151,6 +151,11 @@ struct bittern_energy_load {
     const struct bittern_energy_layer_load *layers; /* [layer_count], in the network's order */
 };
 
+/** The load of the run that was recorded, which may have been a short one; lives as long as the
+ *  activity. */
+BITTERN_API void bittern_energy_activity_load(const struct bittern_energy_activity *activity,
+                                              double clock_mhz, struct bittern_energy_load *load);
+
 struct bittern_energy_layer {
     const char *name; /* lives as long as the estimate */
     struct bittern_energy_range joules_per_image;

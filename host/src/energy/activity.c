@@ -94,7 +94,9 @@ static bittern_status read_layer(const char *file, const cJSON *item, size_t ind
     const char *name = NULL;
     const struct field fields[] = {{"cycles", MAX_COUNT, &layer->cycles},
                                    {"enabled_cycles", MAX_COUNT, &layer->enabled_cycles},
-                                   {"compute_cycles", MAX_COUNT, &layer->compute_cycles}};
+                                   {"compute_cycles", MAX_COUNT, &layer->compute_cycles},
+                                   {"read_bytes", MAX_COUNT, &layer->read_bytes},
+                                   {"write_bytes", MAX_COUNT, &layer->write_bytes}};
 
     (void)snprintf(place, sizeof place, "layer %zu", index);
     const struct energy_json json = {file, place, item, err};
@@ -136,9 +138,19 @@ static bittern_status read_area(const struct energy_json *json,
     const struct field array[] = {{"word_bits", 4096, &activity->word_bits},
                                   {"output_channels", 4096, &activity->output_channels},
                                   {"pixels", 4096, &activity->pixels}};
+    const struct field run[] = {{"images", 1e9, &activity->images},
+                                {"cycles", MAX_COUNT, &activity->cycles},
+                                {"read_bytes", MAX_COUNT, &activity->read_bytes},
+                                {"write_bytes", MAX_COUNT, &activity->write_bytes}};
     struct energy_json area;
     struct energy_json inner;
-    bittern_status status = energy_json_object(json, "array", &inner);
+    bittern_status status = read_fields(json, run, COUNT(run));
+    if (status == BITTERN_OK && activity->images < 1) {
+        return bittern_error_set(json->err, BITTERN_ERR_FORMAT, "%s: of no image", json->file);
+    }
+    if (status == BITTERN_OK) {
+        status = energy_json_object(json, "array", &inner);
+    }
     if (status == BITTERN_OK) {
         status = read_fields(&inner, array, COUNT(array));
     }
@@ -179,7 +191,8 @@ static bittern_status read_layers(const char *file, const cJSON *root,
                                  file);
     }
     activity->layers = calloc((size_t)count, sizeof *activity->layers);
-    if (!activity->layers) {
+    activity->loads = calloc((size_t)count, sizeof *activity->loads);
+    if (!activity->layers || !activity->loads) {
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for '%s'", file);
     }
     cJSON_ArrayForEach(item, layers)
@@ -189,6 +202,12 @@ static bittern_status read_layers(const char *file, const cJSON *root,
         if (status != BITTERN_OK) {
             return status;
         }
+        const struct energy_activity_layer *layer = &activity->layers[index];
+        activity->loads[index] = (struct bittern_energy_layer_load){
+            .cycles = layer->cycles / activity->images,
+            .compute_cycles = layer->compute_cycles / activity->images,
+            .read_bytes = layer->read_bytes / activity->images,
+            .write_bytes = layer->write_bytes / activity->images};
     }
     return BITTERN_OK;
 }
@@ -262,6 +281,7 @@ void bittern_energy_activity_free(struct bittern_energy_activity *activity)
         free(activity->layers[i].name);
     }
     free(activity->layers);
+    free(activity->loads);
     free(activity);
 }
 
@@ -273,4 +293,16 @@ uint32_t bittern_energy_activity_crc32(const struct bittern_energy_activity *act
 const char *bittern_energy_activity_geometry(const struct bittern_energy_activity *activity)
 {
     return activity->geometry;
+}
+
+void bittern_energy_activity_load(const struct bittern_energy_activity *activity, double clock_mhz,
+                                  struct bittern_energy_load *load)
+{
+    *load = (struct bittern_energy_load){.program_crc32 = activity->crc32,
+                                         .clock_mhz = clock_mhz,
+                                         .cycles_per_image = activity->cycles / activity->images,
+                                         .read_bytes = activity->read_bytes / activity->images,
+                                         .write_bytes = activity->write_bytes / activity->images,
+                                         .layer_count = activity->layer_count,
+                                         .layers = activity->loads};
 }
