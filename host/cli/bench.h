@@ -22,7 +22,13 @@
 #define BENCH_STEM_SIZE 128
 #define BENCH_KEY_SIZE 768
 
-enum bench_energy { BENCH_ENERGY_AUTO, BENCH_ENERGY_NONE, BENCH_ENERGY_MODEL };
+enum bench_energy {
+    BENCH_ENERGY_AUTO,
+    BENCH_ENERGY_NONE,
+    BENCH_ENERGY_HOST,
+    BENCH_ENERGY_BOARD,
+    BENCH_ENERGY_MODEL
+};
 #define BENCH_MAX_ACTIVITIES 64
 
 struct bench_arguments {
@@ -100,6 +106,7 @@ struct bench {
     const struct bench_repetition *median;
     struct bittern_counters first; /* one start of one image: the median of as many repetitions */
     struct run_accuracy accuracy;
+    struct bittern_energy_meter *meter;       /* NULL: nothing is measured */
     struct bittern_energy_activity *activity; /* NULL: none of this program */
     cJSON *energy;                            /* NULL: unknown */
     uint64_t compared_images, compared_values, different;
@@ -150,11 +157,14 @@ double bench_roof(const struct bench_roofline *roofline, enum bittern_array_mode
 
 /* ---- Energy (bench_energy.c) ----------------------------------------------------------------- */
 
-/* "auto", "none", "model" */
+/* "auto", "none", "host", "board", "model" */
 bool bench_energy_parse(const char *text, enum bench_energy *energy);
 /* Find out where the energy will come from. */
 bittern_status bench_energy_open(struct bench *bench, struct bittern_error *err);
-/* After the measurement. */
+/* Around the repetitions; without a meter they do nothing. */
+bittern_status bench_energy_start(struct bench *bench, struct bittern_error *err);
+bittern_status bench_energy_stop(struct bench *bench, struct bittern_error *err);
+/* After the measurement; without an activity it does nothing. */
 bittern_status bench_energy_model(struct bench *bench, struct bittern_error *err);
 /* The row's "energy", JSON's null where nothing is known of it; NULL: out of memory. */
 cJSON *bench_energy_make(const struct bench *bench);

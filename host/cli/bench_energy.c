@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The energy of a benchmark's row: the one place where it is made. Modelled from the cycles and
- * bytes of the row and an activity file of its program.
+ * The energy of a benchmark's row: the one place where it is made. Measured around the repetitions,
+ * by the host's counters for the reference and the board's sensors for a board; or modelled from
+ * the cycles and bytes of the row and an activity file of its program.
  */
 #include "bench.h"
 #include "bench_rows.h"
@@ -12,8 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {
-    [BENCH_ENERGY_AUTO] = "auto", [BENCH_ENERGY_NONE] = "none", [BENCH_ENERGY_MODEL] = "model"};
+#define IDLE_MILLISECONDS 1000
+
+static const char *const names[] = {[BENCH_ENERGY_AUTO] = "auto",
+                                    [BENCH_ENERGY_NONE] = "none",
+                                    [BENCH_ENERGY_HOST] = "host",
+                                    [BENCH_ENERGY_BOARD] = "board",
+                                    [BENCH_ENERGY_MODEL] = "model"};
 
 bool bench_energy_parse(const char *text, enum bench_energy *energy)
 {
@@ -29,11 +35,45 @@ bool bench_energy_parse(const char *text, enum bench_energy *energy)
 /* What `auto` stands for with this device. */
 static enum bench_energy choose_source(const struct bench_arguments *arguments, const char *device)
 {
+    bool reference = run_device_is_reference(device);
+
     if (arguments->energy != BENCH_ENERGY_AUTO) {
         return arguments->energy;
     }
-    return arguments->activity_count > 0 && !run_device_is_reference(device) ? BENCH_ENERGY_MODEL
-                                                                             : BENCH_ENERGY_NONE;
+    if (arguments->activity_count > 0 && !reference) {
+        return BENCH_ENERGY_MODEL;
+    }
+    if (run_device_is_simulated(device)) {
+        return BENCH_ENERGY_NONE;
+    }
+    return reference ? BENCH_ENERGY_HOST : BENCH_ENERGY_BOARD;
+}
+
+/* ---- Measured -------------------------------------------------------------------------------- */
+
+static bittern_status open_meter(struct bench *bench, enum bench_energy energy,
+                                 struct bittern_error *err)
+{
+    struct bittern_energy_meter *meter = NULL;
+    bool asked = bench->arguments->energy != BENCH_ENERGY_AUTO;
+
+    bittern_status status = bittern_energy_meter_open(
+        energy == BENCH_ENERGY_HOST ? BITTERN_ENERGY_HOST : BITTERN_ENERGY_BOARD, NULL, &meter,
+        asked ? err : NULL);
+    if (status == BITTERN_OK) {
+        status = bittern_energy_meter_measure_idle(meter, IDLE_MILLISECONDS, asked ? err : NULL);
+    }
+    if (status != BITTERN_OK) {
+        bittern_energy_meter_close(meter);
+        return asked ? status : BITTERN_OK; /* a machine without sensors is no fault */
+    }
+    bench->meter = meter;
+    return BITTERN_OK;
+}
+
+bittern_status bench_energy_start(struct bench *bench, struct bittern_error *err)
+{
+    return bench->meter ? bittern_energy_meter_start(bench->meter, err) : BITTERN_OK;
 }
 
 /* Takes the text over. */
@@ -43,6 +83,20 @@ static bittern_status take_json(struct bench *bench, char *text, struct bittern_
     free(text);
     return bench->energy ? BITTERN_OK
                          : bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for the energy");
+}
+
+bittern_status bench_energy_stop(struct bench *bench, struct bittern_error *err)
+{
+    struct bittern_energy_measurement measurement;
+    uint64_t images = (uint64_t)bench->images.count * bench->repetition_count;
+
+    if (!bench->meter) {
+        return BITTERN_OK;
+    }
+    bittern_status status = bittern_energy_meter_stop(bench->meter, &measurement, err);
+    return status == BITTERN_OK
+               ? take_json(bench, bittern_energy_measurement_to_json(&measurement, images), err)
+               : status;
 }
 
 /* ---- Modelled -------------------------------------------------------------------------------- */
@@ -128,6 +182,9 @@ bittern_status bench_energy_open(struct bench *bench, struct bittern_error *err)
 {
     enum bench_energy energy = choose_source(bench->arguments, bench->device_name);
 
+    if (energy == BENCH_ENERGY_HOST || energy == BENCH_ENERGY_BOARD) {
+        return open_meter(bench, energy, err);
+    }
     return energy == BENCH_ENERGY_MODEL ? find_activity(bench, err) : BITTERN_OK;
 }
 
@@ -168,8 +225,10 @@ void bench_energy_print(const struct bench *bench)
 
 void bench_energy_close(struct bench *bench)
 {
+    bittern_energy_meter_close(bench->meter);
     bittern_energy_activity_free(bench->activity);
     cJSON_Delete(bench->energy);
+    bench->meter = NULL;
     bench->activity = NULL;
     bench->energy = NULL;
 }

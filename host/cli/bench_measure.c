@@ -360,8 +360,14 @@ static bittern_status measure_all(struct bench *bench, struct bittern_error *err
     if (status == BITTERN_OK) {
         status = measure_first(bench, err);
     }
+    if (status == BITTERN_OK) {
+        status = bench_energy_start(bench, err);
+    }
     for (size_t i = 0; status == BITTERN_OK && i < bench->repetition_count; i++) {
         status = measure_repetition(bench, i, err);
+    }
+    if (status == BITTERN_OK) {
+        status = bench_energy_stop(bench, err);
     }
     return status;
 }

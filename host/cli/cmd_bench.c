@@ -48,7 +48,9 @@ static const char help[] =
     "Energy:\n"
     "      --activity FILE.json  model the energy from the activity of a program, as hw/energy\n"
     "                            measures it (once for each program)\n"
-    "      --energy SOURCE       auto (default: model with --activity, else none), model, or none\n"
+    "      --energy SOURCE       model; host: the processor's counters (RAPL), for the reference;\n"
+    "                            board: its power sensors; none; or auto (default): model with\n"
+    "                            --activity, else host or board where there are sensors\n"
     "\n"
     "Measurement:\n"
     "      --repetitions N       times all images (default 3; simulated devices 1, as their "
@@ -148,7 +150,7 @@ static int take_activity(const char *path, struct bench_arguments *arguments)
 static int take_energy(const char *text, struct bench_arguments *arguments)
 {
     if (!bench_energy_parse(text, &arguments->energy)) {
-        return cli_usage("bench", "--energy is auto, model or none, not '%s'", text);
+        return cli_usage("bench", "--energy is auto, model, host, board or none, not '%s'", text);
     }
     return CLI_EXIT_OK;
 }
@@ -237,6 +239,16 @@ static int check_command(const struct command *command)
     if (!choice->dataset && !choice->input &&
         (choice->data_dir || arguments->options.has_split || choice->start > 0)) {
         return cli_usage("bench", "--data, --split and --start need --dataset or --input");
+    }
+    bool reference = run_device_is_reference(arguments->options.device);
+    if ((arguments->energy == BENCH_ENERGY_HOST && !reference) ||
+        (arguments->energy == BENCH_ENERGY_BOARD &&
+         (reference || run_device_is_simulated(arguments->options.device)))) {
+        return cli_usage("bench", "--energy host is for '--device reference', --energy board for a "
+                                  "board: they would measure something else here");
+    }
+    if (arguments->energy == BENCH_ENERGY_MODEL && reference) {
+        return cli_usage("bench", "--energy model is for accelerators, not for the reference");
     }
     if (arguments->energy == BENCH_ENERGY_MODEL && arguments->activity_count == 0) {
         return cli_usage("bench", "--energy model needs --activity FILE.json");

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define DIGITS "--dataset", "digits", "--data", "data"
-#define BENCH "bench", "--quiet", "--repetitions", "2"
+#define BENCH "bench", "--quiet", "--repetitions", "2", "--energy", "none"
 
 static int make_files(void **state)
 {
@@ -202,14 +202,16 @@ static void a_full_disk_keeps_the_rows_that_are_whole(void **state)
     fixture_expect(1, "No space left",
                    ARGS(BENCH, "classifier.btn", "--images", "4", "--out", "/dev/full"));
     fixture_expect(0, NULL, ARGS(BENCH, "classifier.btn", "--images", "4", "--out", "f.jsonl"));
-    expect_shell(1, "cannot add to 'f.jsonl'",
-                 "trap '' XFSZ; ulimit -f 4; "
-                 "\"$B\" bench --quiet --repetitions 2 model.onnx classifier.btn --images 8 "
-                 "--sweep batch=1,2 --out f.jsonl --resume");
+    expect_shell(
+        1, "cannot add to 'f.jsonl'",
+        "trap '' XFSZ; ulimit -f 4; "
+        "\"$B\" bench --quiet --repetitions 2 --energy none model.onnx classifier.btn --images 8 "
+        "--sweep batch=1,2 --out f.jsonl --resume");
     fixture_expect(0, "rows are worse", ARGS("bench", "--compare", "f.jsonl", "f.jsonl"));
     fixture_expect(1, "cannot open",
                    ARGS(BENCH, "classifier.btn", "--images", "4", "--out", "no/where.jsonl"));
-    expect_shell(1, "standard output", "\"$B\" bench --quiet classifier.btn --json >/dev/full");
+    expect_shell(1, "standard output",
+                 "\"$B\" bench --quiet --energy none classifier.btn --json >/dev/full");
 }
 
 /* ---- Comparison ------------------------------------------------------------------------------ */
@@ -330,6 +332,10 @@ static void wrong_command_lines_are_usage_errors(void **state)
                    ARGS("bench", "x.btn", "--out", "x", "--resume", "--force"));
     fixture_expect(2, "need --dataset", ARGS("bench", "x.btn", "--start", "3"));
     fixture_expect(2, "option of --compare", ARGS("bench", "x.btn", "--limit", "3"));
+    fixture_expect(2, "--energy host is for",
+                   ARGS("bench", "x.btn", "--device", "sim", "--energy", "host"));
+    fixture_expect(2, "board: they would",
+                   ARGS("bench", "x.btn", "--device", "reference", "--energy", "board"));
     fixture_expect(2, "two files", ARGS("bench", "--compare", "a.jsonl"));
     fixture_expect(2, "measures nothing", ARGS("bench", "--compare", "a", "b", "--images", "3"));
     fixture_expect(2, "at least as many",

@@ -303,7 +303,8 @@ static void energy_is_modelled_from_the_activity_of_the_program(void **state)
     fixture_expect(
         1, "cannot open 'none.json'",
         ARGS(BENCH, tfc, "--device", "sim:tiny", "--images", "2", "--activity", "none.json"));
-    fixture_expect(2, "needs --activity", ARGS(BENCH, tfc, "--energy", "model"));
+    fixture_expect(2, "needs --activity",
+                   ARGS(BENCH, tfc, "--device", "sim:tiny", "--energy", "model"));
     fixture_expect(2, "not 'wind'", ARGS(BENCH, tfc, "--energy", "wind"));
 }
 
