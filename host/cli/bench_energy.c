@@ -204,9 +204,9 @@ static void print_joules(double low, double nominal, double high)
         scale *= 1e3;
         unit++;
     }
-    printf("Energy    %.3g %s an image", nominal * scale, units[unit]);
+    printf("Energy    %.4g %s an image", nominal * scale, units[unit]);
     if (low < high) {
-        printf(" (%.3g to %.3g)", low * scale, high * scale);
+        printf(" (%.4g to %.4g)", low * scale, high * scale);
     }
 }
 

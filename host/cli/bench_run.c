@@ -178,11 +178,20 @@ static void add_percent(struct cli_table *table, double value)
     }
 }
 
+static void add_microjoules(struct cli_table *table, double joules)
+{
+    if (isfinite(joules)) {
+        cli_table_add(table, "%.4g", 1e6 * joules);
+    } else {
+        cli_table_add(table, "-");
+    }
+}
+
 static bool print_summary(const struct bench_rows *rows)
 {
-    static const struct cli_column columns[] = {{"row", false},          {"cycles/image", true},
-                                                {"utilization %", true}, {"images/s", true},
-                                                {"bytes/image", true},   {"accuracy %", true}};
+    static const struct cli_column columns[] = {
+        {"row", false},        {"cycles/image", true}, {"utilization %", true}, {"images/s", true},
+        {"bytes/image", true}, {"uJ/image", true},     {"accuracy %", true}};
     struct cli_table table;
 
     printf("\n");
@@ -195,6 +204,7 @@ static bool print_summary(const struct bench_rows *rows)
         add_count(&table, bench_row_number(row, "whole.images_per_second"));
         add_count(&table, bench_row_number(row, "whole.read_bytes") +
                               bench_row_number(row, "whole.write_bytes"));
+        add_microjoules(&table, bench_row_number(row, "energy.joules_per_image.nominal"));
         add_percent(&table, bench_row_number(row, "accuracy.fraction"));
     }
     return cli_table_finish(&table, stdout);
