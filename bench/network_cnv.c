@@ -4,7 +4,7 @@
 
 #include "network_table.h"
 
-static const struct table_layer cnv_layers[] = {
+static const struct table_layer cnv_layers[NETWORK_CNV_LAYERS] = {
     {"conv1", 64, BITTERN_LAYER_CONV, 0, false, 0, 0},
     {"conv2", 64, BITTERN_LAYER_CONV, 0, true, 0, 0},
     {"conv3", 128, BITTERN_LAYER_CONV, 0, false, 0, 0},
@@ -15,17 +15,28 @@ static const struct table_layer cnv_layers[] = {
     {"fc2", 512, BITTERN_LAYER_FC, 0, false, 0, 0},
     {"fc3", 10, BITTERN_LAYER_FC, 0, false, 0, 0},
 };
-#define CNV_LAYERS (sizeof cnv_layers / sizeof cnv_layers[0])
+
+bittern_status network_cnv_create_mixed(const struct network_cnv_options *options,
+                                        const enum bittern_weight_kind *weights,
+                                        struct bittern_network **network, struct bittern_error *err)
+{
+    struct table_layer layers[NETWORK_CNV_LAYERS];
+
+    for (size_t i = 0; i < NETWORK_CNV_LAYERS; i++) {
+        layers[i] = cnv_layers[i];
+        layers[i].weights = weights[i];
+    }
+    return network_table_create("cnv", NULL, layers, NETWORK_CNV_LAYERS, options->activation,
+                                options->seed, network, err);
+}
 
 bittern_status network_cnv_create(const struct network_cnv_options *options,
                                   struct bittern_network **network, struct bittern_error *err)
 {
-    struct table_layer layers[CNV_LAYERS];
+    enum bittern_weight_kind weights[NETWORK_CNV_LAYERS];
 
-    for (size_t i = 0; i < CNV_LAYERS; i++) {
-        layers[i] = cnv_layers[i];
-        layers[i].weights = options->weights;
+    for (size_t i = 0; i < NETWORK_CNV_LAYERS; i++) {
+        weights[i] = options->weights;
     }
-    return network_table_create("cnv", NULL, layers, CNV_LAYERS, options->activation, options->seed,
-                                network, err);
+    return network_cnv_create_mixed(options, weights, network, err);
 }

@@ -13,6 +13,8 @@
 #include <bittern/network.h>
 #include <stdint.h>
 
+#define NETWORK_CNV_LAYERS 9
+
 struct network_cnv_options {
     enum bittern_weight_kind weights;        /* BINARY, TERNARY, or PLANES: seven ternary ones */
     enum bittern_activation_kind activation; /* SIGN, TERNARY, or SCALE: 8 bits, unsigned */
@@ -21,5 +23,12 @@ struct network_cnv_options {
 
 bittern_status network_cnv_create(const struct network_cnv_options *options,
                                   struct bittern_network **network, struct bittern_error *err);
+
+/** The same with each layer's own weights, conv1 .. conv6, fc1 .. fc3; those of the options are not
+ *  looked at. */
+bittern_status network_cnv_create_mixed(const struct network_cnv_options *options,
+                                        const enum bittern_weight_kind *weights,
+                                        struct bittern_network **network,
+                                        struct bittern_error *err);
 
 #endif

@@ -83,7 +83,7 @@ step "2. Train three networks of one shape: LeNet-5, 61,470 weights, 8-bit activ
 train binary bwn --set "title=LeNet-5, binary weights"
 train ternary twn --set "title=LeNet-5, ternary weights"
 train adaptive sq --set "title=LeNet-5, binary or ternary a layer, by training" \
-    --set weights.gamma=0.1
+    --set weights.gamma=0.03
 
 step "3. Compile them: integers only, laid out for the accelerator '$geometry'"
 for name in binary ternary adaptive; do

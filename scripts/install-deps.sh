@@ -52,7 +52,7 @@ sim   verilator                the simulated accelerator: Verilog to C++
 sim   g++                      its compiler (also part of build-essential)
 sim   zlib1g-dev               waveforms (FST)
 sim   iverilog                 benches of single Verilog modules
-hw    yosys                    area of the accelerator; turns proofs into formulas
+hw    yosys                    area and switching of the accelerator; turns proofs into formulas
 hw    boolector                solver for proofs over bit vectors
 hw    z3                       a second solver
 hw    nextpnr-ice40            timing of single modules, placed and routed

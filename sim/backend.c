@@ -136,6 +136,7 @@ static bittern_status make_kernel(struct sim_device *device, struct bittern_erro
         .memory = options->memory,
         .variant = options->variant,
         .trace = options->trace[0] != '\0' ? options->trace : NULL,
+        .activity = options->activity[0] != '\0',
         .find = find_memory,
         .user = device};
 
@@ -349,6 +350,9 @@ static bittern_status run_job(void *handle, struct bittern_error *err)
         return status;
     }
     axi_memory_begin_run(sim_kernel_memory(device->kernel));
+    if (sim_kernel_activity(device->kernel)) {
+        sim_activity_begin_run(sim_kernel_activity(device->kernel));
+    }
     status = run_to_end(device, err);
     axi_memory_release_stuck(sim_kernel_memory(device->kernel));
     if (status != BITTERN_OK) {
@@ -365,7 +369,14 @@ static bittern_status run_job(void *handle, struct bittern_error *err)
     if (status == BITTERN_OK) {
         status = kernel_result(&device->access, err);
     }
-    return status == BITTERN_OK ? check_end(device, err) : status;
+    if (status == BITTERN_OK) {
+        status = check_end(device, err);
+    }
+    if (status == BITTERN_OK && sim_kernel_activity(device->kernel)) {
+        status =
+            sim_activity_write(sim_kernel_activity(device->kernel), device->options.activity, err);
+    }
+    return status;
 }
 
 /* So that a record of an earlier run cannot pass for this one's. */

@@ -95,6 +95,13 @@ static bool set_trace(const char *text, struct sim_options *options)
     return length > 0 && (size_t)length < sizeof options->trace && set_variant(options, "trace");
 }
 
+static bool set_activity(const char *text, struct sim_options *options)
+{
+    int length = snprintf(options->activity, sizeof options->activity, "%s", text);
+    return length > 0 && (size_t)length < sizeof options->activity &&
+           set_variant(options, "activity");
+}
+
 static bool set_trace_descriptors(const char *text, struct sim_options *options)
 {
     uint64_t first;
@@ -162,6 +169,7 @@ static const struct {
     {"threads", set_threads},
     {"trace", set_trace},
     {"trace-descriptors", set_trace_descriptors},
+    {"activity", set_activity},
     {"fault", set_fault},
 };
 
@@ -184,7 +192,7 @@ static bittern_status set_option(const char *option, struct sim_options *options
         err, BITTERN_ERR_ARGUMENT,
         "the simulator has no setting '%.64s': it takes a geometry's name, "
         "latency=, bandwidth=, stall=, seed=, base=, watchdog=, threads=, trace=, "
-        "trace-descriptors= and fault=",
+        "trace-descriptors=, activity= and fault=",
         option);
 }
 

@@ -11,6 +11,7 @@
  *     threads=N             a model that was built for N threads
  *     trace=FILE            write an FST waveform (a model of its own; slow)
  *     trace-descriptors=A-B only while these descriptors are worked on
+ *     activity=FILE         record operands and switching for hw/energy (a model of its own)
  *     fault=KIND@N          up to eight; beats, bursts and cycles are counted from 0:
  *         slverr-read@BEAT  decerr-read@BEAT  slverr-write@BURST  decerr-write@BURST
  *         flip@BEAT.BIT     a read beat with one bit inverted
@@ -28,6 +29,7 @@ struct sim_options {
     char geometry[16];
     char variant[16]; /* of the model */
     char trace[256];  /* "": none */
+    char activity[256];
     uint32_t trace_first, trace_last;
     struct axi_memory_options memory;
     uint64_t base; /* 0: the default */

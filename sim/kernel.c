@@ -22,6 +22,7 @@ struct sim_kernel {
     void *instance;
     char *trace; /* the waveform's file; NULL: none */
     struct axi_memory *memory;
+    struct sim_activity *activity; /* NULL: not recorded */
     struct sim_inputs in;
     struct sim_outputs out; /* of the last cycle, just before its edge */
     uint64_t cycle;
@@ -38,6 +39,15 @@ static inline void run_cycle(struct sim_kernel *kernel)
     axi_memory_drive(kernel->memory, &kernel->in);
     kernel->model->settle(kernel->instance, &kernel->in, &kernel->out);
     axi_memory_clock(kernel->memory, &kernel->in, &kernel->out);
+    if (kernel->activity) {
+        const struct sim_inputs *in = &kernel->in;
+        const struct sim_outputs *out = &kernel->out;
+        const struct sim_activity_bus bus = {.active = out->arvalid || out->awvalid ||
+                                                       out->wvalid || in->rvalid || in->bvalid,
+                                             .read = in->rvalid && out->rready,
+                                             .write = out->wvalid && in->wready};
+        sim_activity_sample(kernel->activity, &bus);
+    }
     kernel->model->clock(kernel->instance);
     kernel->cycle++;
 }
@@ -81,6 +91,12 @@ bittern_status sim_kernel_create(const char *geometry, const struct sim_kernel_o
                 : bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a simulated kernel");
         goto cleanup;
     }
+    if (options->activity) {
+        status = sim_activity_create(kernel->model, kernel->instance, &kernel->activity, err);
+        if (status != BITTERN_OK) {
+            goto cleanup;
+        }
+    }
     sim_kernel_reset(kernel);
     *kernel_out = kernel;
     kernel = NULL;
@@ -104,6 +120,7 @@ void sim_kernel_destroy(struct sim_kernel *kernel)
     }
     free(kernel->trace);
     axi_memory_free(kernel->memory);
+    sim_activity_free(kernel->activity);
     if (kernel->library) {
         dlclose(kernel->library);
     }
@@ -200,6 +217,11 @@ uint64_t sim_kernel_cycle(const struct sim_kernel *kernel)
 void sim_kernel_set_trace(struct sim_kernel *kernel, bool on)
 {
     kernel->model->set_trace(kernel->instance, on);
+}
+
+struct sim_activity *sim_kernel_activity(struct sim_kernel *kernel)
+{
+    return kernel->activity;
 }
 
 struct axi_memory *sim_kernel_memory(struct sim_kernel *kernel)

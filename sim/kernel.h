@@ -6,6 +6,7 @@
 #ifndef BITTERN_SIM_KERNEL_H
 #define BITTERN_SIM_KERNEL_H
 
+#include "activity.h"
 #include "axi_memory.h"
 #include "model.h"
 
@@ -21,6 +22,7 @@ struct sim_kernel_options {
     /* Of the library: "" one thread and no waveform, "trace", "threads2", ... */
     const char *variant;
     const char *trace; /* FST file to write; NULL: none; needs the variant "trace" */
+    bool activity;     /* record it; needs the variant "activity" */
     axi_memory_find find;
     void *user; /* of find */
 };
@@ -56,6 +58,9 @@ uint64_t sim_kernel_cycle(const struct sim_kernel *kernel);
 
 /** Write the waveform from now on, or not. */
 void sim_kernel_set_trace(struct sim_kernel *kernel, bool on);
+
+/** What was recorded, to be written; NULL where nothing is. */
+struct sim_activity *sim_kernel_activity(struct sim_kernel *kernel);
 
 /** To set faults, and to look at violations and statistics. */
 struct axi_memory *sim_kernel_memory(struct sim_kernel *kernel);

@@ -4,6 +4,9 @@
 #include "model.h"
 
 #include "Vbittern_kernel.h"
+#if SIM_ACTIVITY
+#include "Vbittern_kernel___024root.h"
+#endif
 
 #include <cstring>
 #include <memory>
@@ -33,7 +36,48 @@ struct instance {
     std::unique_ptr<VerilatedFstC> trace;
     bool tracing = false;
 #endif
+#if SIM_ACTIVITY
+    sim_signal signals[SIM_SIGNALS];
+#endif
 };
+
+#if SIM_ACTIVITY
+template <typename T> sim_signal signal_of(const T &value, unsigned bits)
+{
+    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "signals are read byte by byte");
+    return {reinterpret_cast<const uint8_t *>(&value), bits};
+}
+
+void find_signals(instance &self)
+{
+    const Vbittern_kernel___024root &root = *self.top->rootp;
+    sim_signal *s = self.signals;
+#define CORE(name) root.bittern_kernel__DOT__u_core__DOT__##name
+#define RING(name) root.bittern_kernel__DOT__u_ring__DOT__##name
+    s[SIM_SIGNAL_BUSY] = signal_of(CORE(busy_reg), 1);
+    s[SIM_SIGNAL_DESCRIPTOR] = signal_of(CORE(desc), 2048);
+    s[SIM_SIGNAL_CE] = signal_of(CORE(ce), 1);
+    s[SIM_SIGNAL_STEP_PIPE] = signal_of(CORE(step_pipe), 10);
+    s[SIM_SIGNAL_FIRST_PIPE] = signal_of(CORE(first_pipe), 10);
+    s[SIM_SIGNAL_INT_MODE] = signal_of(CORE(int_mode), 1);
+    s[SIM_SIGNAL_ACT] = signal_of(CORE(act), SIM_PX * SIM_WORD);
+    s[SIM_SIGNAL_ZERO] = signal_of(CORE(zero_6), 2 * SIM_PX);
+    s[SIM_SIGNAL_ODD] = signal_of(CORE(odd_6), 2 * SIM_PX);
+    s[SIM_SIGNAL_WEIGHT] = signal_of(CORE(weight), SIM_OC * SIM_WORD);
+    s[SIM_SIGNAL_NEGATIVE] = signal_of(CORE(negative), SIM_OC * SIM_WORD / 8);
+    s[SIM_SIGNAL_NONZERO] = signal_of(CORE(nonzero), SIM_OC * SIM_WORD / 8);
+    s[SIM_SIGNAL_ACC] = signal_of(CORE(acc), SIM_OC * SIM_PX * SIM_ACC_BITS);
+    s[SIM_SIGNAL_FEATURE_READ] = signal_of(CORE(u_features__DOT__bank_data), SIM_PX * SIM_WORD);
+    s[SIM_SIGNAL_FEATURE_WRITE_ENABLE] = signal_of(CORE(write_enable), SIM_PX * SIM_WORD / 8);
+    s[SIM_SIGNAL_FEATURE_WRITE] = signal_of(CORE(write_data), SIM_PX * SIM_WORD);
+    s[SIM_SIGNAL_RING_READ_ENABLE] = signal_of(CORE(ring_read), 1);
+    s[SIM_SIGNAL_RING_READ] = signal_of(CORE(ring_data), SIM_OC * SIM_WORD);
+    s[SIM_SIGNAL_RING_WRITE_ENABLE] = signal_of(RING(work_reg), 1);
+    s[SIM_SIGNAL_RING_WRITE] = signal_of(RING(work_data_reg), SIM_WORD);
+#undef CORE
+#undef RING
+}
+#endif
 
 void *create(const char *trace)
 {
@@ -57,6 +101,9 @@ void *create(const char *trace)
             return nullptr;
         }
     }
+#endif
+#if SIM_ACTIVITY
+    find_signals(*self);
 #endif
     return self.release();
 }
@@ -220,6 +267,16 @@ int list_signals(const char *trace, void (*visit)(void *, const char *, const ch
 constexpr auto list_signals = nullptr;
 #endif
 
+const sim_signal *signals(void *handle)
+{
+#if SIM_ACTIVITY
+    return static_cast<instance *>(handle)->signals;
+#else
+    (void)handle;
+    return nullptr;
+#endif
+}
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const sim_model *sim_model_entry(void)
@@ -227,6 +284,6 @@ extern "C" __attribute__((visibility("default"))) const sim_model *sim_model_ent
     static const sim_model model = {
         SIM_MODEL_VERSION, SIM_NAME,    SIM_WORD, SIM_OC, SIM_PX,  SIM_UNITS, SIM_FEATURE_WORDS,
         SIM_WEIGHT_ROWS,   SIM_THREADS, VM_TRACE, create, destroy, settle,    clock,
-        set_trace,         list_signals};
+        set_trace,         list_signals, signals};
     return &model;
 }

@@ -47,6 +47,38 @@ struct sim_outputs {
     uint8_t wdata[4 * SIM_MAX_WORDS];
 };
 
+/* What the energy model looks at, in a model that was built with activity.vlt. All are read between
+ * settle() and clock(). */
+enum sim_signal_index {
+    SIM_SIGNAL_BUSY,       /* a layer runs */
+    SIM_SIGNAL_DESCRIPTOR, /* its descriptor */
+    SIM_SIGNAL_CE,         /* of the core's pipeline */
+    SIM_SIGNAL_STEP_PIPE,  /* [10:1], a step in each stage */
+    SIM_SIGNAL_FIRST_PIPE, /* [10:1], first of a sum */
+    SIM_SIGNAL_INT_MODE,   /* from here to ACC: ports of the compute array */
+    SIM_SIGNAL_ACT,
+    SIM_SIGNAL_ZERO,
+    SIM_SIGNAL_ODD,
+    SIM_SIGNAL_WEIGHT,
+    SIM_SIGNAL_NEGATIVE,
+    SIM_SIGNAL_NONZERO,
+    SIM_SIGNAL_ACC,
+    SIM_SIGNAL_FEATURE_READ,         /* data out of all banks of the feature memory */
+    SIM_SIGNAL_FEATURE_WRITE_ENABLE, /* a byte each */
+    SIM_SIGNAL_FEATURE_WRITE,
+    SIM_SIGNAL_RING_READ_ENABLE,
+    SIM_SIGNAL_RING_READ, /* data out of all banks of the weight ring */
+    SIM_SIGNAL_RING_WRITE_ENABLE,
+    SIM_SIGNAL_RING_WRITE,
+    SIM_SIGNALS
+};
+
+/* Bit n is bit n % 8 of byte n / 8. */
+struct sim_signal {
+    const uint8_t *bytes;
+    uint32_t bits;
+};
+
 struct sim_model {
     uint32_t version; /* SIM_MODEL_VERSION */
     const char *name; /* of the geometry */
@@ -67,6 +99,8 @@ struct sim_model {
     int (*list_signals)(const char *trace,
                         void (*visit)(void *user, const char *scope, const char *signal),
                         void *user);
+    /* [SIM_SIGNALS], of the instance and as long as it lives; NULL in a model without. */
+    const struct sim_signal *(*signals)(void *instance);
 };
 
 /* The one symbol: "sim_model_entry". */

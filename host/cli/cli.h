@@ -20,7 +20,9 @@ int command_data(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_compile(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_energy(int argc, char **argv);
 int command_devices(int argc, char **argv);
 
 /* Print "bittern COMMAND: message" on stderr and return CLI_EXIT_FAILED. */

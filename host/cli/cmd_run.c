@@ -7,18 +7,9 @@
 #include "run_trace.h"
 
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEFAULT_BATCH 64
-#define DEFAULT_TIMEOUT 60
-#define SIMULATED_TIMEOUT                                                                          \
-    3600 /* a simulated batch takes minutes where a board takes milliseconds */
-#define MAX_BATCH 4096
-#define MAX_THREADS 1024
-#define MAX_JOBS 256
 
 static const char help[] =
     "Run images through a network on a device, and print accuracy and speed.\n"
@@ -76,91 +67,20 @@ static const char help[] =
     "Ctrl-C stops after the current batch and tells what was done; the exit code is then 130.\n";
 
 enum {
-    OPTION_DATASET = 256,
-    OPTION_SPLIT,
-    OPTION_DATA,
-    OPTION_INPUT,
-    OPTION_START,
-    OPTION_IMAGES,
-    OPTION_DEVICE,
-    OPTION_JOBS,
-    OPTION_BATCH,
-    OPTION_TIMEOUT,
-    OPTION_THREADS,
-    OPTION_KERNEL,
-    OPTION_PREDICTIONS,
+    OPTION_PREDICTIONS = RUN_OPTION_END,
     OPTION_DUMP,
     OPTION_PROFILE,
     OPTION_TRACE,
     OPTION_TRACE_OUT,
     OPTION_JSON,
-    OPTION_QUIET,
-    OPTION_INPUT_RANGE
+    OPTION_QUIET
 };
 
 /* ---- Command line ---------------------------------------------------------------------------- */
 
-static int take_number(const char *name, const char *text, size_t minimum, size_t maximum,
-                       size_t *value)
-{
-    if (!cli_parse_size(text, minimum, maximum, value)) {
-        return cli_usage("run", "--%s is a whole number from %zu to %zu, not '%s'", name, minimum,
-                         maximum, text);
-    }
-    return CLI_EXIT_OK;
-}
-
-static int take_split(const char *text, struct run_arguments *arguments)
-{
-    if (strcmp(text, "test") != 0 && strcmp(text, "train") != 0) {
-        return cli_usage("run", "--split is test or train, not '%s'", text);
-    }
-    arguments->choice.split = strcmp(text, "test") == 0 ? BITTERN_SPLIT_TEST : BITTERN_SPLIT_TRAIN;
-    arguments->has_split = true;
-    return CLI_EXIT_OK;
-}
-
-static int take_input_range(const char *text, struct run_arguments *arguments)
-{
-    arguments->load.has_input_range = true;
-    if (!input_range_parse(text, &arguments->load.compile.input_range)) {
-        return cli_usage("run", "--input-range is 0-255, 0-1 or minus1-1, not '%s'", text);
-    }
-    return CLI_EXIT_OK;
-}
-
 static int take_option(int option, const char *value, struct run_arguments *arguments)
 {
     switch (option) {
-    case OPTION_DATASET:
-        arguments->choice.dataset = value;
-        return CLI_EXIT_OK;
-    case OPTION_SPLIT:
-        return take_split(value, arguments);
-    case OPTION_DATA:
-        arguments->choice.data_dir = value;
-        return CLI_EXIT_OK;
-    case OPTION_INPUT:
-        arguments->choice.input = value;
-        return CLI_EXIT_OK;
-    case OPTION_START:
-        return take_number("start", value, 0, SIZE_MAX / 2, &arguments->choice.start);
-    case OPTION_IMAGES:
-        return take_number("images", value, 1, SIZE_MAX / 2, &arguments->choice.images);
-    case OPTION_DEVICE:
-        arguments->device = value;
-        return CLI_EXIT_OK;
-    case OPTION_JOBS:
-        return take_number("jobs", value, 1, MAX_JOBS, &arguments->jobs);
-    case OPTION_BATCH:
-        return take_number("batch", value, 1, MAX_BATCH, &arguments->batch);
-    case OPTION_TIMEOUT:
-        return take_number("timeout", value, 1, UINT32_MAX / 1000, &arguments->timeout_seconds);
-    case OPTION_THREADS:
-        return take_number("threads", value, 1, MAX_THREADS, &arguments->threads);
-    case OPTION_KERNEL:
-        arguments->kernel = value;
-        return CLI_EXIT_OK;
     case OPTION_PREDICTIONS:
         arguments->predictions = value;
         return CLI_EXIT_OK;
@@ -182,35 +102,30 @@ static int take_option(int option, const char *value, struct run_arguments *argu
     case OPTION_QUIET:
         arguments->quiet = true;
         return CLI_EXIT_OK;
-    case OPTION_INPUT_RANGE:
-        return take_input_range(value, arguments);
     default:
-        return cli_usage("run", "the command line is wrong");
+        return run_options_take("run", option, value, &arguments->options);
     }
-}
-
-static bool is_simulated(const char *device)
-{
-    return strncmp(device, "sim", 3) == 0 && (device[3] == '\0' || device[3] == ':');
 }
 
 /* A waveform is of one device, and of one image unless more are asked for. */
 static int check_trace(struct run_arguments *arguments)
 {
+    struct run_options *options = &arguments->options;
+
     if (!arguments->trace) {
         return arguments->trace_out ? cli_usage("run", "--trace-out goes with --trace")
                                     : CLI_EXIT_OK;
     }
-    if (!is_simulated(arguments->device)) {
+    if (!run_device_is_simulated(options->device)) {
         return cli_usage("run", "--trace works with '--device sim' only");
     }
-    if (arguments->jobs > 1) {
+    if (options->jobs > 1) {
         return cli_usage("run", "--trace works with one job");
     }
-    arguments->jobs = 1;
+    options->jobs = 1;
     arguments->trace_out = arguments->trace_out ? arguments->trace_out : RUN_TRACE_DEFAULT_FILE;
-    if (arguments->choice.images == 0) {
-        arguments->choice.images = 1;
+    if (options->choice.images == 0) {
+        options->choice.images = 1;
     }
     return CLI_EXIT_OK;
 }
@@ -218,19 +133,15 @@ static int check_trace(struct run_arguments *arguments)
 /* What options say together. */
 static int check_arguments(const struct run_arguments *arguments)
 {
-    const struct image_choice *choice = &arguments->choice;
-    bool reference = strcmp(arguments->device, "reference") == 0;
+    int code = run_options_check("run", &arguments->options);
 
-    if (choice->input && (choice->dataset || choice->data_dir || arguments->has_split)) {
-        return cli_usage("run", "--input takes the place of --dataset, --split and --data");
+    if (code != CLI_EXIT_OK) {
+        return code;
     }
-    if ((arguments->threads > 0 || arguments->kernel) && !reference) {
-        return cli_usage("run", "--threads and --kernel are options of '--device reference'");
-    }
-    if (arguments->dump && !reference) {
+    if (arguments->dump && strcmp(arguments->options.device, "reference") != 0) {
         return cli_usage("run", "--dump works with '--device reference' only");
     }
-    if (arguments->dump && choice->images == 0) {
+    if (arguments->dump && arguments->options.choice.images == 0) {
         return cli_usage("run", "--dump writes every layer of every image: say how many with "
                                 "--images");
     }
@@ -243,18 +154,7 @@ static int check_arguments(const struct run_arguments *arguments)
 static int parse_arguments(int argc, char **argv, struct run_arguments *arguments, bool *done)
 {
     static const struct option options[] = {
-        {"dataset", required_argument, NULL, OPTION_DATASET},
-        {"split", required_argument, NULL, OPTION_SPLIT},
-        {"data", required_argument, NULL, OPTION_DATA},
-        {"input", required_argument, NULL, OPTION_INPUT},
-        {"start", required_argument, NULL, OPTION_START},
-        {"images", required_argument, NULL, OPTION_IMAGES},
-        {"device", required_argument, NULL, OPTION_DEVICE},
-        {"jobs", required_argument, NULL, OPTION_JOBS},
-        {"batch", required_argument, NULL, OPTION_BATCH},
-        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-        {"threads", required_argument, NULL, OPTION_THREADS},
-        {"kernel", required_argument, NULL, OPTION_KERNEL},
+        RUN_LONG_OPTIONS,
         {"predictions", required_argument, NULL, OPTION_PREDICTIONS},
         {"dump", required_argument, NULL, OPTION_DUMP},
         {"profile", no_argument, NULL, OPTION_PROFILE},
@@ -262,7 +162,6 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         {"trace-out", required_argument, NULL, OPTION_TRACE_OUT},
         {"json", no_argument, NULL, OPTION_JSON},
         {"quiet", no_argument, NULL, OPTION_QUIET},
-        {"input-range", required_argument, NULL, OPTION_INPUT_RANGE},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
     int option;
@@ -291,19 +190,6 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
-/* "reference:threads=2,kernel=avx2" */
-static void device_name(const struct run_arguments *arguments, char *name, size_t size)
-{
-    char threads[32] = "";
-    bool both = arguments->threads > 0 && arguments->kernel;
-    if (arguments->threads > 0) {
-        (void)snprintf(threads, sizeof threads, "threads=%zu", arguments->threads);
-    }
-    (void)snprintf(name, size, "%s%s%s%s%s%s", arguments->device,
-                   arguments->threads > 0 || arguments->kernel ? ":" : "", threads, both ? "," : "",
-                   arguments->kernel ? "kernel=" : "", arguments->kernel ? arguments->kernel : "");
-}
-
 static int on_progress(void *user, size_t done, size_t total)
 {
     struct run *run = user;
@@ -312,56 +198,24 @@ static int on_progress(void *user, size_t done, size_t total)
     return cli_interrupted();
 }
 
-static size_t usable_cpus(void)
-{
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count > 0 && count <= MAX_JOBS ? (size_t)count : 1;
-}
-
 /* As many jobs as asked for, but none without images; batches that keep all of them busy. */
 static void choose_jobs(struct run *run)
 {
-    const struct run_arguments *arguments = run->arguments;
+    const struct run_options *options = &run->arguments->options;
     size_t images = run->images.count;
 
-    run->job_count = arguments->jobs;
+    run->job_count = options->jobs;
     if (run->job_count == 0) {
-        run->job_count = is_simulated(arguments->device) ? usable_cpus() : 1;
+        run->job_count = run_device_is_simulated(options->device) ? run_usable_cpus() : 1;
     }
-    run->batch = arguments->batch;
+    run->batch = options->batch;
     if (run->batch == 0) {
         size_t share = (images + run->job_count - 1) / run->job_count;
-        run->batch = run->job_count > 1 && share < DEFAULT_BATCH ? share : DEFAULT_BATCH;
+        run->batch = run->job_count > 1 && share < RUN_DEFAULT_BATCH ? share : RUN_DEFAULT_BATCH;
     }
     run->batch = run->batch > 0 ? run->batch : 1;
     size_t batches = images / run->batch + (images % run->batch != 0);
     run->job_count = run->job_count > batches && batches > 0 ? batches : run->job_count;
-}
-
-/* A model is compiled for the device that is there; a program is for what it was compiled for. */
-static bittern_status load_for_device(struct run *run, struct load_options *load,
-                                      struct bittern_error *err)
-{
-    enum file_kind kind = FILE_KIND_PROGRAM;
-    const char *path = run->arguments->program;
-    const struct bittern_geometry *geometry = &bittern_device_get_info(run->device)->geometry;
-    struct bittern_program *any = NULL;
-
-    bittern_status status = load_program(path, load, &run->program, err);
-    if (status == BITTERN_OK) {
-        status = file_kind_find(path, &kind, err);
-    }
-    if (status == BITTERN_OK && kind == FILE_KIND_ONNX && geometry->version > 0) {
-        any = run->program;
-        status = bittern_program_create(bittern_program_network(any), geometry, &run->program, err);
-        if (status != BITTERN_OK) {
-            run->program = NULL;
-            bittern_error_prefix(err, "%s", path);
-        }
-    }
-    bittern_program_free(any);
-    return status;
 }
 
 /* The layers are known by now; the device writes their waveform when it is opened for that. */
@@ -369,8 +223,9 @@ static bittern_status reopen_with_trace(struct run *run, char *name, size_t size
                                         struct bittern_error *err)
 {
     const struct run_arguments *arguments = run->arguments;
-    bittern_status status = run_trace_device_name(
-        run->program, arguments->trace, arguments->trace_out, arguments->device, name, size, err);
+    bittern_status status =
+        run_trace_device_name(run->program, arguments->trace, arguments->trace_out,
+                              arguments->options.device, name, size, err);
     if (status != BITTERN_OK) {
         return status;
     }
@@ -382,15 +237,15 @@ static bittern_status reopen_with_trace(struct run *run, char *name, size_t size
 static bittern_status open_run(struct run *run, struct load_options *load,
                                struct bittern_error *err)
 {
-    char name[1100];
-    const struct run_arguments *arguments = run->arguments;
+    char name[RUN_DEVICE_NAME_SIZE];
+    const struct run_options *given = &run->arguments->options;
 
-    device_name(arguments, name, sizeof name);
+    run_options_device_name(given, name, sizeof name);
     bittern_status status = bittern_device_open(name, &run->device, err);
     if (status != BITTERN_OK) {
         return status;
     }
-    status = load_for_device(run, load, err);
+    status = run_load_program(run->arguments->program, run->device, load, &run->program, err);
     if (status != BITTERN_OK) {
         return status;
     }
@@ -401,7 +256,7 @@ static bittern_status open_run(struct run *run, struct load_options *load,
         }
     }
     run->network = bittern_program_network(run->program);
-    status = run_images_open(&arguments->choice, run->network, &run->images, err);
+    status = run_images_open(&given->choice, run->network, &run->images, err);
     if (status != BITTERN_OK) {
         return status;
     }
@@ -412,11 +267,9 @@ static bittern_status open_run(struct run *run, struct load_options *load,
         return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for the outputs of %zu images",
                                  run->images.count);
     }
-    size_t timeout = is_simulated(arguments->device) ? SIMULATED_TIMEOUT : DEFAULT_TIMEOUT;
-    timeout = arguments->timeout_seconds > 0 ? arguments->timeout_seconds : timeout;
     const struct run_jobs_options options = {.count = run->job_count,
                                              .batch = run->batch,
-                                             .timeout_ms = (uint32_t)(timeout * 1000),
+                                             .timeout_ms = run_options_timeout_ms(given),
                                              .progress = on_progress,
                                              .user = run};
     return run_jobs_create(run->device, name, run->program, &options, &run->jobs, err);
@@ -453,8 +306,8 @@ static void tell_trace(const struct run_arguments *arguments)
 static bittern_status write_files(const struct run *run, struct bittern_error *err)
 {
     const struct run_arguments *arguments = run->arguments;
-    const struct bittern_reference_options options = {.threads = arguments->threads,
-                                                      .kernel = arguments->kernel};
+    const struct bittern_reference_options options = {.threads = arguments->options.threads,
+                                                      .kernel = arguments->options.kernel};
     bittern_status status = BITTERN_OK;
     if (arguments->predictions) {
         status = run_write_predictions(arguments->predictions, run->network, &run->images,
@@ -469,8 +322,8 @@ static bittern_status write_files(const struct run *run, struct bittern_error *e
 
 int command_run(int argc, char **argv)
 {
-    struct run_arguments arguments = {.device = "reference",
-                                      .choice = {.split = BITTERN_SPLIT_TEST}};
+    struct run_arguments arguments = {
+        .options = {.device = "reference", .choice = {.split = BITTERN_SPLIT_TEST}}};
     struct run run = {.arguments = &arguments};
     struct bittern_error err = {0};
     bool done = false;
@@ -480,7 +333,7 @@ int command_run(int argc, char **argv)
         return code;
     }
     cli_catch_interrupts();
-    struct load_options load = arguments.load;
+    struct load_options load = arguments.options.load;
     bittern_status status = open_run(&run, &load, &err);
     if (status == BITTERN_ERR_ARGUMENT) {
         code = cli_usage("run", "%s", err.message);

@@ -16,7 +16,9 @@ static const struct {
     {"train", command_train, "train a network by a recipe, and compile it"},
     {"compile", command_compile, "fold an ONNX model into a program"},
     {"run", command_run, "run images through a program on a device"},
+    {"bench", command_bench, "measure programs on a device, layer by layer"},
     {"inspect", command_inspect, "show what is inside a model or program file"},
+    {"energy", command_energy, "model the energy of an inference, and compare"},
     {"devices", command_devices, "list what programs can run on"},
     {NULL, NULL, NULL},
 };

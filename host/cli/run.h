@@ -4,9 +4,9 @@
 #define BITTERN_CLI_RUN_H
 
 #include "cli.h"
-#include "load.h"
 #include "run_images.h"
 #include "run_jobs.h"
+#include "run_options.h"
 #include "run_result.h"
 
 #include <bittern/device.h>
@@ -14,17 +14,10 @@
 
 struct run_arguments {
     const char *program;
-    const char *device;
-    struct load_options load;
-    struct image_choice choice;
-    size_t batch; /* 0: not given; also below */
-    size_t timeout_seconds;
-    size_t jobs;
-    size_t threads;
-    const char *kernel; /* NULL: not given */
+    struct run_options options;
     const char *dump, *predictions;
     const char *trace, *trace_out; /* NULL: no waveform */
-    bool json, profile, quiet, has_split;
+    bool json, profile, quiet;
 };
 
 struct run {

@@ -5,6 +5,7 @@
  */
 #include "run_images.h"
 
+#include "base/checked.h"
 #include "network_report.h"
 
 #include <stdio.h>
@@ -174,6 +175,31 @@ static bittern_status open_array(const struct image_choice *choice,
     return BITTERN_OK;
 }
 
+/* Every pixel value as often as any other. */
+static bittern_status open_random(const struct image_choice *choice,
+                                  const struct bittern_network *network, struct run_images *images,
+                                  struct bittern_error *err)
+{
+    size_t bytes = 0;
+    uint64_t state = choice->seed;
+    size_t count = choice->start + choice->images;
+
+    if (!checked_mul_size(count, shape_values(&bittern_network_input(network)->shape), &bytes) ||
+        !(images->array.data = malloc(bytes))) {
+        return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for %zu random images", count);
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        /* Knuth's MMIX generator; its high bits are the good ones. */
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        images->array.data[i] = (uint8_t)(state >> 56);
+    }
+    (void)snprintf(images->name, sizeof images->name, "random");
+    images->source = "random";
+    images->pixels = images->array.data;
+    images->count = count;
+    return BITTERN_OK;
+}
+
 static bittern_status choose_part(const struct image_choice *choice,
                                   const struct bittern_network *network, struct run_images *images,
                                   struct bittern_error *err)
@@ -196,8 +222,9 @@ bittern_status run_images_open(const struct image_choice *choice,
                                struct bittern_error *err)
 {
     *images = (struct run_images){0};
-    bittern_status status = choice->input ? open_array(choice, network, images, err)
-                                          : open_dataset(choice, network, images, err);
+    bittern_status status = choice->random  ? open_random(choice, network, images, err)
+                            : choice->input ? open_array(choice, network, images, err)
+                                            : open_dataset(choice, network, images, err);
     if (status == BITTERN_OK) {
         status = choose_part(choice, network, images, err);
     }

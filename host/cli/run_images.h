@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The images of a run: a part of a data set, or of a .npy file of the user's own. */
+/* The images of a run: a part of a data set or of a .npy file of the user's own, or random ones. */
 #ifndef BITTERN_CLI_RUN_IMAGES_H
 #define BITTERN_CLI_RUN_IMAGES_H
 
@@ -12,6 +12,8 @@ struct image_choice {
     const char *dataset;  /* name; NULL: the only one that fits the network */
     const char *data_dir; /* may be NULL */
     const char *input;    /* .npy file; NULL: a data set */
+    bool random;          /* none of these: `images` of noise, from `seed` */
+    uint64_t seed;
     enum bittern_split split;
     size_t start;
     size_t images; /* 0: all from start on */
@@ -20,7 +22,7 @@ struct image_choice {
 struct run_images {
     struct bittern_dataset *dataset;
     struct npy_array array;
-    char name[128];        /* of the data set, or of the file */
+    char name[128];        /* of the data set, or of the file; "random" */
     const char *source;    /* where it was read from */
     const uint8_t *pixels; /* [count][channels][height][width] of the network's input */
     const uint8_t *labels; /* [count]; NULL where there are none */

@@ -29,11 +29,6 @@ static double percent(size_t part, size_t whole)
     return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-static const char *split_name(const struct run *run)
-{
-    return run->arguments->choice.split == BITTERN_SPLIT_TEST ? "test" : "train";
-}
-
 static void print_accuracy(const struct run *run)
 {
     char correct[32];
@@ -87,7 +82,8 @@ int run_print(const struct run *run)
     printf("Images    %s from number %zu of %s%s%s%s\n",
            cli_format_count(run->images.count, count, sizeof count), run->images.start,
            run->images.name, run->images.dataset ? " (" : "",
-           run->images.dataset ? split_name(run) : "", run->images.dataset ? ")" : "");
+           run->images.dataset ? run_split_name(run->arguments->options.choice.split) : "",
+           run->images.dataset ? ")" : "");
     if (run->done < run->images.count) {
         printf("Stopped   after %s images\n", cli_format_count(run->done, count, sizeof count));
     }
@@ -139,7 +135,9 @@ static bool add_images(cJSON *root, const struct run *run)
     cJSON *images = cJSON_AddObjectToObject(root, "data");
     return images && cJSON_AddStringToObject(images, "name", run->images.name) &&
            cJSON_AddStringToObject(images, "source", run->images.source) &&
-           (!run->images.dataset || cJSON_AddStringToObject(images, "split", split_name(run))) &&
+           (!run->images.dataset ||
+            cJSON_AddStringToObject(images, "split",
+                                    run_split_name(run->arguments->options.choice.split))) &&
            cJSON_AddNumberToObject(images, "start", (double)run->images.start) &&
            cJSON_AddNumberToObject(images, "images", (double)run->images.count);
 }

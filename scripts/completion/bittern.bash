@@ -30,6 +30,7 @@ _bittern() {
             ;;
         --device | --target) words="reference sim sim:tiny sim:edge sim:edge-binary sim:cloud xrt" ;;
         --geometry) words="any tiny edge edge-binary cloud" ;;
+        --sweep) words="geometry= batch= latency=" ;;
         --kernel) words="avx512 avx2 neon portable" ;;
         --input-range) words="0-255 0-1 minus1-1" ;;
         --split) words="train test" ;;

@@ -246,6 +246,17 @@ void fixture_write_bytes(const char *name, const void *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
+char *fixture_read_text(const char *name)
+{
+    FILE *file = fopen(fixture_path(name), "rb");
+    assert_non_null(file);
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+    (void)fclose(file);
+    return text;
+}
+
 /* ---- Commands -------------------------------------------------------------------------------- */
 
 void fixture_run(struct command_result *result, const char *const *arguments)

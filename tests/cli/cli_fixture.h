@@ -31,6 +31,8 @@ void fixture_write_model(const char *name);
 /* FOLDER/data/digits, from a fixed seed. */
 void fixture_make_digits(void);
 void fixture_write_bytes(const char *name, const void *bytes, size_t size);
+/* A file of up to a MiB, with a 0 behind its end; to be freed. */
+char *fixture_read_text(const char *name);
 
 /* Run bittern in the folder; arguments end with NULL. */
 void fixture_run(struct command_result *result, const char *const *arguments);

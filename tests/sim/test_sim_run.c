@@ -22,21 +22,10 @@ static int make_files(void **state)
     return 0;
 }
 
-static char *read_text(const char *name)
-{
-    FILE *file = fopen(fixture_path(name), "rb");
-    assert_non_null(file);
-    char *text = calloc(1, 1 << 20);
-    assert_non_null(text);
-    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
-    (void)fclose(file);
-    return text;
-}
-
 static void assert_same_file(const char *a, const char *b)
 {
-    char *text_a = read_text(a);
-    char *text_b = read_text(b);
+    char *text_a = fixture_read_text(a);
+    char *text_b = fixture_read_text(b);
     assert_string_equal(text_a, text_b);
     free(text_a);
     free(text_b);

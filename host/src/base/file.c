@@ -27,20 +27,21 @@ static bittern_status io_error(struct bittern_error *err, const char *verb, cons
                              "cannot %s '%s': %s", verb, path, strerror(code));
 }
 
-static bittern_status write_all(int fd, const uint8_t *data, size_t size)
+bool file_write_all(int fd, const void *bytes, size_t size)
 {
+    const uint8_t *data = bytes;
     while (size > 0) {
         ssize_t written = write(fd, data, size);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written < 0) {
-            return BITTERN_ERR_IO;
+            return false;
         }
         data += written;
         size -= (size_t)written;
     }
-    return BITTERN_OK;
+    return true;
 }
 
 bittern_status file_read(const char *path, size_t limit, uint8_t **data, size_t *size,
@@ -181,7 +182,7 @@ cleanup:
 bittern_status file_writer_append(struct file_writer *writer, const void *data, size_t size,
                                   struct bittern_error *err)
 {
-    if (write_all(writer->fd, data, size) != BITTERN_OK) {
+    if (!file_write_all(writer->fd, data, size)) {
         return io_error(err, "write", writer->path);
     }
     return BITTERN_OK;

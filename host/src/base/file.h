@@ -4,6 +4,7 @@
 #define BITTERN_BASE_FILE_H
 
 #include <bittern/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ bittern_status file_writer_append(struct file_writer *writer, const void *data, 
 bittern_status file_writer_commit(struct file_writer *writer, struct bittern_error *err);
 /* Remove the temporary file and free the writer; NULL is fine. */
 void file_writer_abort(struct file_writer *writer);
+
+/* write() until all is written; false, with errno set, where it is not. */
+bool file_write_all(int fd, const void *bytes, size_t size);
 
 /* Create a folder and its parents, like mkdir -p. */
 bittern_status file_make_directory(const char *path, struct bittern_error *err);

@@ -5,9 +5,9 @@
  */
 #include "log/event_file.h"
 
+#include "base/append.h"
 #include "base/file.h"
 #include "event.pb-c.h"
-#include "log/append.h"
 #include "log/crc32c.h"
 
 #include <dirent.h>

@@ -6,8 +6,8 @@
  */
 #include "log/metrics.h"
 
+#include "base/append.h"
 #include "base/file.h"
-#include "log/append.h"
 #include "log/event_file.h"
 #include "log/metrics_json.h"
 

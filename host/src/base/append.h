@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that grow by whole pieces. */
-#ifndef BITTERN_TRAIN_APPEND_H
-#define BITTERN_TRAIN_APPEND_H
+#ifndef BITTERN_BASE_APPEND_H
+#define BITTERN_BASE_APPEND_H
 
 #include <bittern/error.h>
 #include <stddef.h>
