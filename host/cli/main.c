@@ -16,6 +16,7 @@ static const struct {
     {"train", command_train, "train a network by a recipe, and compile it"},
     {"compile", command_compile, "fold an ONNX model into a program"},
     {"run", command_run, "run images through a program on a device"},
+    {"report", command_report, "one HTML page from benchmarks and training runs"},
     {"inspect", command_inspect, "show what is inside a model or program file"},
     {"devices", command_devices, "list what programs can run on"},
     {NULL, NULL, NULL},
