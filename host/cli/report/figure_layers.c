@@ -19,7 +19,7 @@ static size_t bars_of(const struct report_row *row)
     return row->layer_count < MAX_BARS ? row->layer_count : MAX_BARS;
 }
 
-static void write_parts(const struct report_row *row, FILE *script)
+static void write_parts(const struct report_row *row, double scale, FILE *script)
 {
     for (size_t part = 0; part < REPORT_PARTS; part++) {
         fprintf(script, "$p%zu << EOD\n", part);
@@ -30,14 +30,14 @@ static void write_parts(const struct report_row *row, FILE *script)
             }
             double wide = row->layers[i].parts[part];
             double to = from + (isfinite(wide) ? wide : 0.0);
-            fprintf(script, "%.9g %zu %.9g %.9g %.9g %.9g\n", to, i, from, to, (double)i - 0.34,
-                    (double)i + 0.34);
+            fprintf(script, "%.9g %zu %.9g %.9g %.9g %.9g\n", to / scale, i, from / scale,
+                    to / scale, (double)i - 0.34, (double)i + 0.34);
         }
         fputs("EOD\n", script);
     }
 }
 
-static void write_utilization(const struct report_row *row, FILE *script)
+static void write_utilization(const struct report_row *row, double scale, FILE *script)
 {
     for (size_t i = 0; i < bars_of(row); i++) {
         const struct report_layer *layer = &row->layers[i];
@@ -46,7 +46,7 @@ static void write_utilization(const struct report_row *row, FILE *script)
             fprintf(script,
                     "set label '%.0f %%' at %.9g, %zu left offset 0.6,0 font ',12' textcolor "
                     "rgb " CHART_TEXT "\n",
-                    100.0 * share, layer->cycles, i);
+                    100.0 * share, layer->cycles / scale, i);
         }
     }
 }
@@ -63,21 +63,27 @@ static void draw(struct page *page, const void *data, bool narrow)
         letters = length > letters ? length : letters;
         longest = row->layers[i].cycles > longest ? row->layers[i].cycles : longest;
     }
-    struct chart_size size = {.height = (int)(bars * 26) + (narrow ? 112 : 96),
+    double scale = longest >= 2e7 ? 1e6 : longest >= 2e4 ? 1e3 : 1.0;
+    struct chart_size size = {.width = narrow ? PAGE_NARROW : PAGE_WIDE,
                               .left = 22 + (int)letters * 7,
                               .right = narrow ? 46 : 56,
-                              .top = narrow ? 56 : 40,
-                              .bottom = 52};
+                              .bottom = 54};
+    size_t columns = figure_key_room(&size, REPORT_PARTS, 9);
+    size.height = size.top + (int)bars * 26 + size.bottom;
     FILE *script = figure_chart(page, narrow, &size);
-    write_parts(row, script);
-    write_utilization(row, script);
+    figure_key(script, &size, columns);
+    write_parts(row, scale, script);
+    write_utilization(row, scale, script);
     fprintf(script, "set yrange [%g:-0.6]\nset xrange [0:%.9g]\n", (double)bars - 0.4,
-            longest > 0.0 ? longest : 1.0);
+            longest > 0.0 ? longest / scale : 1.0);
     fprintf(script,
-            "set grid xtics\nset grid noytics\nset format x '%%.0s%%c'\nset tics scale 0\n"
-            "set border 1\nset xlabel 'Cycles an image' offset 0,0.3\nset xtics autofreq\n"
-            "set key at screen 0.02, screen 0.985 maxcols %d\nset ytics (",
-            narrow ? 3 : 5);
+            "set grid xtics\nset grid noytics\nset format x '%%g'\nset tics scale 0\n"
+            "set border 1\nset xlabel '%s an image' offset 0,0.4\nset xtics %.9g\n"
+            "set ytics (",
+            scale == 1.0   ? "Cycles"
+            : scale == 1e3 ? "Thousand cycles"
+                           : "Million cycles",
+            axis_step(longest > 0.0 ? longest / scale : 1.0, narrow ? 3.0 : 5.0));
     for (size_t i = 0; i < bars; i++) {
         fputs(i > 0 ? ", " : "", script);
         charts_label(page->charts, row->layers[i].name, limit);

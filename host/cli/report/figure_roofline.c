@@ -152,10 +152,10 @@ static void draw(struct page *page, const void *data, bool narrow)
     const struct roofline *roof = data;
     struct chart_size size = {.width = narrow ? PAGE_NARROW : PAGE_WIDE,
                               .height = narrow ? 330 : 420,
-                              .left = narrow ? 54 : 68,
+                              .left = narrow ? 62 : 68,
                               .right = 18,
-                              .top = narrow ? 62 : 44,
-                              .bottom = 50};
+                              .bottom = 52};
+    size_t columns = figure_key_room(&size, 4, 7);
     struct drawing d = {.page = page, .size = &size};
     d.labels.area = (struct label_box){size.left + 2, size.top + 2, size.width - 4,
                                        size.height - size.bottom - 2};
@@ -163,11 +163,11 @@ static void draw(struct page *page, const void *data, bool narrow)
     FILE *script = figure_chart(page, narrow, &size);
     fprintf(script,
             "set logscale xy\nset xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\nset format '%%g'\n"
-            "set xlabel 'Multiplications a byte' offset 0,0.3\n"
-            "set ylabel 'Multiplications a cycle' offset 1,0\nset mxtics 10\nset mytics 10\n"
-            "set key at screen %.3f, screen 0.985 maxcols %d\n",
-            d.x.low, d.x.high, d.y.low, d.y.high, narrow ? 0.02 : size.left / (double)size.width,
-            narrow ? 2 : 4);
+            "set xlabel 'Multiplications a byte' offset 0,0.7\n"
+            "set mxtics 10\nset mytics 10\n",
+            d.x.low, d.x.high, d.y.low, d.y.high);
+    figure_key(script, &size, columns);
+    figure_y_label(script, "Multiplications a cycle", &size);
     write_roofs(roof, &d, script);
     for (d.mode = 0; d.mode < REPORT_MODES; d.mode++) {
         if (d.count[d.mode] > 0) {

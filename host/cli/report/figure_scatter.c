@@ -10,8 +10,10 @@
 
 #define LOG_FROM 6.0 /* ratio of the costs from which the axis is logarithmic */
 #define NAME_LIMIT 22
+#define MAX_TASKS 8 /* data sets, each with its figures */
 
 struct scatter {
+    const struct report_row *task; /* the first row of its data set */
     bool by_energy;
     double factor; /* of the unit on the axis */
     const char *prefix;
@@ -24,9 +26,25 @@ static double cost_of(const struct report_row *row, bool by_energy)
     return by_energy ? row->joules.nominal : row->weight_bits / 8.0;
 }
 
-static bool is_drawn(const struct report_row *row, bool by_energy)
+/* A program has one size, on whichever device it ran: draw it once. */
+static bool is_repeated(const struct report *report, size_t index)
 {
-    return row->accuracy >= 0.0 && cost_of(row, by_energy) > 0.0;
+    const struct report_row *row = &report->rows[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct report_row *other = &report->rows[i];
+        if (report_is_same_task(other, row) && strcmp(other->program, row->program) == 0 &&
+            other->weight_bits == row->weight_bits && other->accuracy == row->accuracy) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_drawn(const struct report *report, const struct scatter *s, size_t index)
+{
+    const struct report_row *row = &report->rows[index];
+    return report_is_same_task(row, s->task) && row->accuracy >= 0.0 &&
+           cost_of(row, s->by_energy) > 0.0 && (s->by_energy || !is_repeated(report, index));
 }
 
 /* ---- Drawing --------------------------------------------------------------------------------- */
@@ -58,9 +76,22 @@ static void write_axes(const struct scatter *s, const struct axis *x, const stru
 {
     fprintf(script, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n%s", x->low, x->high, y->low,
             y->high, x->log ? "set logscale x\nset mxtics 10\n" : "");
-    fprintf(script, "set format x '%%g'\nset format y '%%g'\nset xlabel '%s (%s%s)' offset 0,0.3\n",
+    fprintf(script, "set format x '%%g'\nset format y '%%g'\nset xlabel '%s (%s%s)' offset 0,0.7\n",
             s->by_energy ? "Energy an image" : "Weights", s->prefix, s->by_energy ? "J" : "B");
-    fputs("set ylabel 'Accuracy (%)' offset 1,0\n", script);
+}
+
+/* Entries of the key: kinds of weights, times sources. */
+static size_t count_series(const struct page *page, const struct scatter *s)
+{
+    bool there[REPORT_KINDS][2] = {{false}};
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct report_row *row = &page->report->rows[s->order[i]];
+        bool *seen = &there[row->weights][s->by_energy && report_is_measured(row)];
+        count += !*seen;
+        *seen = true;
+    }
+    return count;
 }
 
 /* $pK: the points of one kind of weights and one source. */
@@ -104,6 +135,29 @@ static void write_front(const struct page *page, const struct scatter *s, const 
     fprintf(script, "%.9g %.9g\nEOD\n", x->high, last);
 }
 
+/* The front's steps are in the way of names, too. */
+static void avoid_front(const struct page *page, const struct scatter *s, const struct axis *x,
+                        const struct axis *y, struct labels *labels)
+{
+    double from = NAN;
+    double level = NAN;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct report_row *row = &page->report->rows[s->order[i]];
+        if (!report_is_front(page->report, s->order[i], s->by_energy)) {
+            continue;
+        }
+        double px = axis_place(x, cost_of(row, s->by_energy) / s->factor);
+        double py = axis_place(y, 100.0 * row->accuracy);
+        if (isfinite(from)) {
+            labels_add_box(labels, from, level - 1, px, level + 1);
+            labels_add_box(labels, px - 1, py, px + 1, level);
+        }
+        from = px;
+        level = py;
+    }
+    labels_add_box(labels, from, level - 1, x->to, level + 1);
+}
+
 static void write_names(struct page *page, const struct scatter *s, const struct chart_size *size,
                         const struct axis *x, const struct axis *y, bool narrow)
 {
@@ -111,9 +165,14 @@ static void write_names(struct page *page, const struct scatter *s, const struct
         .area = {size->left + 2, size->top, size->width - 4, size->height - size->bottom - 2}};
     for (size_t i = 0; i < s->count; i++) {
         const struct report_row *row = &page->report->rows[s->order[i]];
-        labels_add_point(&labels, axis_place(x, cost_of(row, s->by_energy) / s->factor),
-                         axis_place(y, 100.0 * row->accuracy));
+        double at = axis_place(y, 100.0 * row->accuracy);
+        labels_add_point(&labels, axis_place(x, cost_of(row, s->by_energy) / s->factor), at);
+        if (s->by_energy && row->joules.low > 0.0 && row->joules.high > 0.0) {
+            labels_add_box(&labels, axis_place(x, row->joules.low / s->factor), at - 4,
+                           axis_place(x, row->joules.high / s->factor), at + 4);
+        }
     }
+    avoid_front(page, s, x, y, &labels);
     for (size_t i = 0; i < s->count; i++) {
         const struct report_row *row = &page->report->rows[s->order[i]];
         double px = axis_place(x, cost_of(row, s->by_energy) / s->factor);
@@ -130,28 +189,28 @@ static void draw(struct page *page, const void *data, bool narrow)
 {
     const struct scatter *s = data;
     struct chart_size size = {.width = narrow ? PAGE_NARROW : PAGE_WIDE,
-                              .height = narrow ? 330 : 410,
-                              .left = narrow ? 52 : 64,
+                              .left = narrow ? 62 : 66,
                               .right = 16,
-                              .top = narrow ? 78 : 48,
-                              .bottom = 50};
+                              .bottom = 52};
     struct axis x;
     struct axis y;
     bool there[2 * REPORT_KINDS];
     static const int shapes[REPORT_KINDS][2] = {
         {6, 7}, {8, 9}, {4, 5}, {12, 13}}; /* open, filled */
 
+    size_t columns = figure_key_room(&size, count_series(page, s) + 1, s->by_energy ? 17 : 12);
+    size.height = size.top + (narrow ? 290 : 360);
     find_axes(page, s, &size, &x, &y);
     FILE *script = figure_chart(page, narrow, &size);
     write_axes(s, &x, &y, script);
+    figure_y_label(script, "Accuracy (%)", &size);
     write_front(page, s, &x, &y, script);
     for (size_t b = 0; b < 2 * REPORT_KINDS; b++) {
         bool measured = b % 2 == 1;
         there[b] = (s->by_energy || !measured) && write_points(page, s, b / 2, measured, b, script);
     }
     write_names(page, s, &size, &x, &y, narrow);
-    fprintf(script, "set key at screen %.3f, screen 0.985 maxcols %d\n",
-            narrow ? 0.02 : size.left / (double)size.width, narrow ? 2 : 4);
+    figure_key(script, &size, columns);
     fputs("plot $front with steps lw 1.5 dt (6,4) lc rgb " CHART_TEXT " title 'Pareto front'",
           script);
     for (size_t b = 0; b < 2 * REPORT_KINDS; b++) {
@@ -184,8 +243,8 @@ static const char *source_name(const struct report_row *row)
 static void write_table(struct page *page, const struct scatter *s)
 {
     static const char *const energy_heads[] = {
-        "Number", "Network", "Device", "Weights",    "Accuracy",    "Energy an image",
-        "Low",    "High",    "Source", "Above idle", "On the front"};
+        "No.", "Network", "Device", "Weights",    "Accuracy",    "Energy an image",
+        "Low", "High",    "Source", "Above idle", "On the front"};
     static const char *const size_heads[] = {"Number",      "Network",     "Device",
                                              "Weights",     "Accuracy",    "Weights (bytes)",
                                              "Compression", "On the front"};
@@ -227,7 +286,7 @@ static bool collect(const struct report *report, struct scatter *s)
     }
     for (size_t i = 0; i < report->row_count; i++) {
         const struct report_row *row = &report->rows[i];
-        if (!is_drawn(row, s->by_energy)) {
+        if (!is_drawn(report, s, i)) {
             continue;
         }
         double cost = cost_of(row, s->by_energy);
@@ -242,46 +301,60 @@ static bool collect(const struct report *report, struct scatter *s)
     return true;
 }
 
-static void write_figure(struct page *page, bool by_energy)
+static void write_figure(struct page *page, const struct report_row *task, bool by_energy,
+                         size_t number)
 {
-    struct scatter s = {.by_energy = by_energy};
-    const struct figure figure = {
-        .id = {0},
+    struct scatter s = {.task = task, .by_energy = by_energy};
+    struct figure figure = {
         .title = by_energy ? "Accuracy against energy" : "Accuracy against size",
+        .name = task->dataset[0] != '\0' ? task->dataset : NULL,
         .about = by_energy
                      ? "Up and to the left is better. The bar of a point goes from the lowest "
                        "to the highest energy that is likely; filled points were measured, "
-                       "open ones come from the model. Numbers are those of the summary."
+                       "open ones come from the model."
                      : "Up and to the left is better. Size is the bits that the weights take, "
-                       "planes counted. Numbers are those of the summary."};
-    struct figure named = figure;
-    (void)snprintf(named.id, sizeof named.id, "%s",
-                   by_energy ? "accuracy-energy" : "accuracy-size");
-    if (!collect(page->report, &s)) {
-        return;
+                       "planes counted."};
+    (void)snprintf(figure.id, sizeof figure.id, "%s-%zu",
+                   by_energy ? "accuracy-energy" : "accuracy-size", number);
+    if (collect(page->report, &s) && s.count > 0) {
+        figure_begin(page, &figure);
+        figure_plots(page, &figure, draw, &s);
+        figure_data_begin(page, true);
+        write_table(page, &s);
+        figure_data_end(page, true);
+        figure_end(page);
     }
-    figure_begin(page, &named);
-    figure_plots(page, &named, draw, &s);
-    figure_data_begin(page, true);
-    write_table(page, &s);
-    figure_data_end(page, true);
-    figure_end(page);
     free(s.order);
+}
+
+static bool is_first_of_task(const struct report *report, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (report_is_same_task(&report->rows[i], &report->rows[index])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void section_tradeoffs(struct page *page)
 {
+    const struct report *report = page->report;
+    size_t tasks = 0;
     section_begin(page, "trade-offs", "Accuracy, energy, size",
                   "Which networks are worth their cost: no other one is both more accurate and "
-                  "cheaper than those on the front.");
-    if (report_has_energy(page->report)) {
-        write_figure(page, true);
-    } else {
+                  "cheaper than those on the front. A point without its name has its number in the "
+                  "summary.");
+    if (!report_has_energy(report)) {
         fputs("<p class=\"note\">No row has an energy: neither measured nor modelled.</p>\n",
               page->out);
     }
-    if (report_has_size(page->report)) {
-        write_figure(page, false);
+    for (size_t i = 0; i < report->row_count && tasks < MAX_TASKS; i++) {
+        if (is_first_of_task(report, i)) {
+            tasks++;
+            write_figure(page, &report->rows[i], true, tasks);
+            write_figure(page, &report->rows[i], false, tasks);
+        }
     }
     section_end(page);
 }

@@ -88,16 +88,14 @@ static bool has_points(const struct page *page, const struct curves *c, size_t l
     return false;
 }
 
-/* The key's columns: as many as the longest name allows. */
-static size_t key_columns(const struct page *page, const struct curves *c, bool narrow)
+static size_t longest_name(const struct page *page, const struct curves *c)
 {
-    size_t longest = 4;
+    size_t longest = 1;
     for (size_t i = 0; i < c->lines; i++) {
         size_t length = line_is_drawn(c, i) ? html_text_length(line_name(page, c, i), 20) : 0;
         longest = length > longest ? length : longest;
     }
-    size_t columns = (narrow ? PAGE_NARROW : PAGE_WIDE - 60) / (longest * 8 + 46);
-    return columns > 6 ? 6 : columns > 0 ? columns : 1;
+    return longest;
 }
 
 static size_t longest_run(const struct page *page, const struct curves *c)
@@ -117,23 +115,22 @@ static void draw(struct page *page, const void *data, bool narrow)
                                          [CURVE_BETA] = "β",
                                          [CURVE_COMPARE] = "Test accuracy (%)"};
     const struct curves *c = data;
-    size_t columns = key_columns(page, c, narrow);
-    size_t rows = (lines_drawn(c) + columns - 1) / columns;
-    struct chart_size size = {.height = (narrow ? 230 : 290) + (int)rows * 18,
-                              .left = narrow ? 54 : 66,
+    struct chart_size size = {.width = narrow ? PAGE_NARROW : PAGE_WIDE,
+                              .left = narrow ? 62 : 66,
                               .right = 16,
-                              .top = 24 + (int)rows * 18,
-                              .bottom = 50};
+                              .bottom = 52};
+    size_t columns = figure_key_room(&size, lines_drawn(c), longest_name(page, c));
+    size.height = (narrow ? 240 : 300) + size.top;
     FILE *script = figure_chart(page, narrow, &size);
     size_t drawn = 0;
     bool marked = longest_run(page, c) <= 30;
 
-    fprintf(script,
-            "set xlabel 'Epoch' offset 0,0.3\nset ylabel '%s' offset 1,0\nset format '%%g'\n"
-            "set key at screen %.3f, screen 0.985 maxcols %zu\nset offsets graph 0.02, graph 0.02, "
-            "graph 0.06, graph 0.06\n",
-            labels[c->kind], narrow ? 0.02 : size.left / (double)PAGE_WIDE, columns);
-    if (longest_run(page, c) <= 10) {
+    fprintf(script, "set xlabel 'Epoch' offset 0,0.7\nset format '%%g'\n"
+                    "set autoscale xfix\n"
+                    "set offsets graph 0.02, graph 0.02, 0, 0\n");
+    figure_key(script, &size, columns);
+    figure_y_label(script, labels[c->kind], &size);
+    if (longest_run(page, c) <= 12) {
         fputs("set xtics 1\n", script);
     }
     for (size_t i = 0; i < c->lines && drawn < MAX_LINES; i++) {

@@ -58,15 +58,6 @@ static void write_bins(const struct report_histogram *latent, size_t index, FILE
     fputs("EOD\n", script);
 }
 
-/* A tick distance with which the range has about four of them: 1, 2 or 5 times a power of ten. */
-static double tick_step(double range)
-{
-    double rough = range / 3.0;
-    double power = pow(10.0, floor(log10(rough)));
-    double part = rough / power;
-    return power * (part >= 5.0 ? 5.0 : part >= 2.0 ? 2.0 : 1.0);
-}
-
 static void write_cell(struct page *page, const struct report_run *run, size_t index,
                        const struct chart_size *size, size_t columns, FILE *script)
 {
@@ -101,7 +92,7 @@ static void write_cell(struct page *page, const struct report_run *run, size_t i
             "set xrange [%.9g:%.9g]\nset xtics %.9g\nset yrange [0:*]\n"
             "plot $b%zu with boxes fs solid 1 noborder lc rgb " SERIES_1 "\n",
             layer->latent.minimum, layer->latent.maximum,
-            tick_step(layer->latent.maximum - layer->latent.minimum), index);
+            axis_step(layer->latent.maximum - layer->latent.minimum, 3.0), index);
 }
 
 static void draw(struct page *page, const void *data, bool narrow)

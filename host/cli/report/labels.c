@@ -46,12 +46,24 @@ void axis_pad(struct axis *axis, double share)
     axis->high += room;
 }
 
-void labels_add_point(struct labels *labels, double x, double y)
+double axis_step(double range, double parts)
+{
+    double rough = range / parts;
+    double power = pow(10.0, floor(log10(rough)));
+    double part = rough / power;
+    return power * (part >= 5.0 ? 5.0 : part >= 2.0 ? 2.0 : 1.0);
+}
+
+void labels_add_box(struct labels *labels, double left, double top, double right, double bottom)
 {
     if (labels->count < LABELS_MAX) {
-        labels->boxes[labels->count++] = (struct label_box){x - POINT_RADIUS, y - POINT_RADIUS,
-                                                            x + POINT_RADIUS, y + POINT_RADIUS};
+        labels->boxes[labels->count++] = (struct label_box){left, top, right, bottom};
     }
+}
+
+void labels_add_point(struct labels *labels, double x, double y)
+{
+    labels_add_box(labels, x - POINT_RADIUS, y - POINT_RADIUS, x + POINT_RADIUS, y + POINT_RADIUS);
 }
 
 static bool is_free(const struct labels *labels, const struct label_box *box)
@@ -88,7 +100,7 @@ bool labels_put(struct labels *labels, struct page *page, const struct chart_siz
                                       middle + LINE_HEIGHT / 2};
         if (is_free(labels, &box)) {
             FILE *script = charts_script(page->charts);
-            labels->boxes[labels->count++] = box;
+            labels_add_box(labels, box.left, box.top, box.right, box.bottom);
             fputs("set label ", script);
             charts_label(page->charts, name, limit);
             fprintf(script,

@@ -61,6 +61,34 @@ FILE *figure_chart(struct page *page, bool narrow, const struct chart_size *size
     return charts_begin(page->charts, &whole);
 }
 
+size_t figure_key_room(struct chart_size *size, size_t entries, size_t longest)
+{
+    /* As gnuplot reckons: a letter's width, and some letters for the sample and room. */
+    double column = ((double)longest + 9.5) * 7.8;
+    size_t columns = (size_t)((size->width - size->left - size->right) / column);
+    columns = columns < 1 ? 1 : columns > entries ? entries : columns;
+    size_t rows = entries > 0 ? (entries + columns - 1) / columns : 0;
+    size->top = 24 + (int)rows * 17;
+    return columns;
+}
+
+void figure_key(FILE *script, const struct chart_size *size, size_t columns)
+{
+    double left = size->width == PAGE_NARROW ? 4.0 : size->left;
+    fprintf(script, "set key at screen %.4f, screen 0.99 maxcols %zu\n", left / size->width,
+            columns);
+}
+
+void figure_y_label(FILE *script, const char *text, const struct chart_size *size)
+{
+    double middle = size->bottom + (size->height - size->bottom - size->top) / 2.0;
+    fprintf(
+        script,
+        "set label '%s' at screen %.4f, screen %.4f center rotate by 90 textcolor rgb " CHART_TEXT
+        "\n",
+        text, 9.0 / size->width, middle / size->height);
+}
+
 void figure_data_begin(struct page *page, bool with_chart)
 {
     fputs("<div class=\"tools\" hidden>", page->out);
@@ -71,8 +99,9 @@ void figure_data_begin(struct page *page, bool with_chart)
     if (with_chart) {
         fputs("<details><summary>Show the data</summary>", page->out);
     }
-    fputs("<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Data\">\n",
-          page->out);
+    fprintf(page->out,
+            "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"Data\">\n",
+            with_chart ? " tall" : "");
 }
 
 void figure_data_end(struct page *page, bool with_chart)

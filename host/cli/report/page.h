@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define PAGE_WIDE 820
+#define PAGE_WIDE 880
 #define PAGE_NARROW 340
 
 struct page {
@@ -42,6 +42,13 @@ void figure_end(struct page *page);
 
 /* The script of a chart with these heights and margins, at the width for narrow or wide. */
 FILE *figure_chart(struct page *page, bool narrow, const struct chart_size *size);
+
+/* A key of `entries` names, the longest of so many letters, above the plot: sets size->top to what
+ * it takes, and returns the columns for figure_key. */
+size_t figure_key_room(struct chart_size *size, size_t entries, size_t longest);
+void figure_key(FILE *script, const struct chart_size *size, size_t columns);
+/* The vertical axis' name at the chart's edge, whatever the numbers beside it take. */
+void figure_y_label(FILE *script, const char *text, const struct chart_size *size);
 
 void section_begin(struct page *page, const char *id, const char *title, const char *about);
 void section_end(struct page *page);
@@ -79,6 +86,7 @@ struct labels {
     struct label_box area;
 };
 void labels_add_point(struct labels *labels, double x, double y);
+void labels_add_box(struct labels *labels, double left, double top, double right, double bottom);
 /* Write a "set label" for a name beside (x, y) into the chart's script. */
 bool labels_put(struct labels *labels, struct page *page, const struct chart_size *size, double x,
                 double y, const char *name, size_t limit);
@@ -94,6 +102,9 @@ double axis_place(const struct axis *axis, double value);
 void axis_include(struct axis *axis, double value);
 /* Room at both ends, as a share of the range. */
 void axis_pad(struct axis *axis, double share);
+/* A distance of ticks: 1, 2 or 5 times a power of ten, so that there are about `parts`, or up to
+ * twice as many. */
+double axis_step(double range, double parts);
 
 /* page.css and page.js, embedded at build time. */
 extern const char report_page_css[];

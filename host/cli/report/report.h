@@ -172,7 +172,9 @@ void report_free(struct report *report);
 
 /* The headline numbers as JSON, to be deleted; NULL: out of memory. */
 cJSON *report_summary(const struct report *report);
-/* Whether no other row is at least as good in both and better in one. */
+/* Accuracies can be compared: the same data set and split. */
+bool report_is_same_task(const struct report_row *a, const struct report_row *b);
+/* Whether no other row of the same task is at least as good in both and better in one. */
 bool report_is_front(const struct report *report, size_t row, bool by_energy);
 
 #endif

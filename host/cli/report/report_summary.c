@@ -4,13 +4,19 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+bool report_is_same_task(const struct report_row *a, const struct report_row *b)
+{
+    return strcmp(a->dataset, b->dataset) == 0 && strcmp(a->split, b->split) == 0;
+}
 
 /* a is at least as good as b in both, and better in one: more accurate, or less of the cost. */
 static bool beats(const struct report_row *a, const struct report_row *b, bool by_energy)
 {
     double cost_a = by_energy ? a->joules.nominal : a->weight_bits;
     double cost_b = by_energy ? b->joules.nominal : b->weight_bits;
-    return a->accuracy >= b->accuracy && cost_a <= cost_b &&
+    return report_is_same_task(a, b) && a->accuracy >= b->accuracy && cost_a <= cost_b &&
            (a->accuracy > b->accuracy || cost_a < cost_b);
 }
 

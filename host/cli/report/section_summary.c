@@ -181,11 +181,21 @@ static void write_row(FILE *out, const struct report_row *row, size_t number)
 
 static void write_rows(struct page *page)
 {
-    static const char *const heads[] = {"Number",          "Network",         "Device",
-                                        "Weights",         "Accuracy",        "Labelled images",
-                                        "Images a second", "Cycles an image", "Utilization",
-                                        "First image",     "Energy an image", "Energy’s source",
-                                        "Parameters",      "Weight bits",     "Values that differ"};
+    static const char *const heads[] = {"No.",
+                                        "Network",
+                                        "Device",
+                                        "Weights",
+                                        "Accuracy",
+                                        "Labelled images",
+                                        "Images a second",
+                                        "Cycles an image",
+                                        "Utilization",
+                                        "First image",
+                                        "Energy an image",
+                                        "Energy’s source",
+                                        "Parameters",
+                                        "Weight bits",
+                                        "Values that differ"};
     const struct figure figure = {.id = "rows",
                                   .title = "Benchmarks",
                                   .about = "One row a network and device. A dash: not known.",
