@@ -166,7 +166,7 @@ static char *escape_label(const char *name, size_t limit)
     if (!out) {
         return NULL;
     }
-    html_text(out, name, limit);
+    (strchr(name, '/') ? html_text_end : html_text)(out, name, limit);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed) {
         free(text);

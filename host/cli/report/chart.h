@@ -54,7 +54,7 @@ void charts_free(struct charts *charts);
 FILE *charts_begin(struct charts *charts, const struct chart_size *size);
 /* The same again, within a chart. */
 FILE *charts_script(struct charts *charts);
-/* A string constant that shows `name`, cut to `limit` characters. */
+/* A string constant that shows `name`, cut to `limit` characters; of a path, the end. */
 void charts_label(struct charts *charts, const char *name, size_t limit);
 /* Ends the chart, and puts its mark into the page. */
 void charts_end(struct charts *charts, FILE *page);

@@ -165,8 +165,8 @@ void section_layers(struct page *page)
     section_begin(
         page, "layers", "Cycles of each layer",
         "How long each layer takes, and what the array did in that time. The percentage is "
-        "the layer's utilization: the cycles that its multiplications need at the "
-        "array's full rate, of those that it took.");
+        "the layer’s utilization: the cycles that its multiplications need at the "
+        "array’s full rate, of those that it took.");
     for (size_t i = 0; i < page->report->row_count; i++) {
         const struct report_row *row = &page->report->rows[i];
         char name[2 * HTML_NAME_LENGTH + 32];

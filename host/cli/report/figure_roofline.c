@@ -41,7 +41,8 @@ static bool is_like(const struct report_row *a, const struct report_row *b)
 
 static bool is_drawn(const struct report_layer *layer)
 {
-    return layer->intensity > 0.0 && layer->macs > 0.0 && layer->cycles > 0.0;
+    return layer->mode < REPORT_MODES && layer->intensity > 0.0 && layer->macs > 0.0 &&
+           layer->cycles > 0.0;
 }
 
 /* Calls visit for every layer of every row that is like the first one. */
@@ -67,6 +68,11 @@ struct drawing {
     struct labels labels;
     size_t points, count[REPORT_MODES];
     size_t mode; /* that is being written */
+    struct {
+        const char *name;
+        double x, y;
+    } named[MAX_LABELLED];
+    size_t named_count;
 };
 
 static void include(const struct report_row *row, const struct report_layer *layer, void *user)
@@ -102,13 +108,29 @@ static void reserve_point(const struct report_row *row, const struct report_laye
     }
 }
 
+/* The same layer of two programs at the same place: one name is enough. */
+static bool is_named(const struct drawing *d, const char *name, double x, double y)
+{
+    for (size_t i = 0; i < d->named_count; i++) {
+        if (strcmp(d->named[i].name, name) == 0 && fabs(d->named[i].x - x) < 12.0 &&
+            fabs(d->named[i].y - y) < 12.0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void name_point(const struct report_row *row, const struct report_layer *layer, void *user)
 {
     struct drawing *d = user;
+    double x = axis_place(&d->x, layer->intensity);
+    double y = axis_place(&d->y, layer->macs / layer->cycles);
     (void)row;
-    if (is_drawn(layer)) {
-        (void)labels_put(&d->labels, d->page, d->size, axis_place(&d->x, layer->intensity),
-                         axis_place(&d->y, layer->macs / layer->cycles), layer->name, 14);
+    if (is_drawn(layer) && d->named_count < MAX_LABELLED && !is_named(d, layer->name, x, y) &&
+        labels_put(&d->labels, d->page, d->size, x, y, layer->name, 14)) {
+        d->named[d->named_count].name = layer->name;
+        d->named[d->named_count].x = x;
+        d->named[d->named_count++].y = y;
     }
 }
 
@@ -205,9 +227,9 @@ static void write_layer(const struct report_row *row, const struct report_layer 
 {
     struct table *table = user;
     FILE *out = table->page->out;
-    double peak = row->peak[layer->mode];
+    double peak = layer->mode < REPORT_MODES ? row->peak[layer->mode] : NAN;
     double fed = layer->intensity * row->bytes_per_cycle;
-    double roof = fed < peak ? fed : peak;
+    double roof = fed > peak ? peak : fed;
     double reached = layer->cycles > 0.0 ? layer->macs / layer->cycles : NAN;
     html_row_begin(out);
     html_cell_name(out, layer->name);
@@ -261,9 +283,11 @@ static bool has_points(const struct page *page, const struct roofline *roof)
 void section_roofline(struct page *page)
 {
     size_t drawn = 0;
-    section_begin(page, "roofline", "Roofline",
-                  "What bounds each layer: the sloped line is what memory can feed, a flat one the "
-                  "array's peak in a mode. A layer close below its line has no room left.");
+    section_begin(
+        page, "roofline", "Roofline",
+        "What bounds each layer: the sloped line is what memory can feed, a flat one the "
+        "array’s peak in a mode. A layer close to its line has no room left; one above the slope "
+        "had weights that were read before it began.");
     for (size_t i = 0; i < page->report->row_count && drawn < MAX_FIGURES; i++) {
         const struct roofline roof = {&page->report->rows[i]};
         struct figure figure = {.title = "Roofline",

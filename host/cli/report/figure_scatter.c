@@ -10,7 +10,7 @@
 
 #define LOG_FROM 6.0 /* ratio of the costs from which the axis is logarithmic */
 #define NAME_LIMIT 22
-#define MAX_TASKS 8 /* data sets, each with its figures */
+#define MAX_TASKS 8 /* sets of images, each with its figures */
 
 struct scatter {
     const struct report_row *task; /* the first row of its data set */
@@ -305,9 +305,13 @@ static void write_figure(struct page *page, const struct report_row *task, bool 
                          size_t number)
 {
     struct scatter s = {.task = task, .by_energy = by_energy};
+    char images[48];
+    char name[3 * HTML_NAME_LENGTH];
+    (void)snprintf(name, sizeof name, "%.80s, %s images", task->dataset,
+                   format_number(task->labelled, 0, images, sizeof images));
     struct figure figure = {
         .title = by_energy ? "Accuracy against energy" : "Accuracy against size",
-        .name = task->dataset[0] != '\0' ? task->dataset : NULL,
+        .name = task->dataset[0] != '\0' ? name : NULL,
         .about = by_energy
                      ? "Up and to the left is better. The bar of a point goes from the lowest "
                        "to the highest energy that is likely; filled points were measured, "

@@ -259,7 +259,7 @@ static void write_run(struct page *page, size_t index)
         const char *id, *title, *about;
     } kinds[] = {
         {CURVE_ACCURACY, "accuracy", "Accuracy",
-         "In each epoch: on the test set, and over the epoch's batches while training."},
+         "In each epoch: on the test set, and over the epoch’s batches while training."},
         {CURVE_LOSS, "loss", "Loss",
          "In each epoch, without the regularizers of the weight method."},
         {CURVE_BETA, "beta", "Regularizer’s β",

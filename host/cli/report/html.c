@@ -85,6 +85,18 @@ void html_text(FILE *out, const char *text, size_t limit)
     }
 }
 
+void html_text_end(FILE *out, const char *text, size_t limit)
+{
+    size_t length = html_text_length(text, SIZE_MAX);
+    if (length > limit) {
+        for (size_t skip = length - limit + 1; skip > 0; skip--) {
+            next_point(&text);
+        }
+        put_point(out, ELLIPSIS);
+    }
+    html_text(out, text, limit);
+}
+
 size_t html_text_length(const char *text, size_t limit)
 {
     size_t length = 0;

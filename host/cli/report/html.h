@@ -15,7 +15,9 @@
 
 /* Escaped for text and for attributes in double quotes; cut to `limit` characters. */
 void html_text(FILE *out, const char *text, size_t limit);
-/* Characters that html_text would write. */
+/* The same, but the end of the text is kept: of a path, that is what tells. */
+void html_text_end(FILE *out, const char *text, size_t limit);
+/* Characters that either would write. */
 size_t html_text_length(const char *text, size_t limit);
 /* Bytes as base64. */
 void html_base64(FILE *out, const uint8_t *bytes, size_t size);

@@ -153,8 +153,8 @@ bool report_has_roofline(const struct report *report)
     for (size_t i = 0; i < report->row_count; i++) {
         const struct report_row *row = &report->rows[i];
         for (size_t l = 0; row->bytes_per_cycle > 0.0 && l < row->layer_count; l++) {
-            if (row->layers[l].intensity > 0.0 && row->layers[l].cycles > 0.0 &&
-                row->layers[l].macs > 0.0) {
+            if (row->layers[l].mode < REPORT_MODES && row->layers[l].intensity > 0.0 &&
+                row->layers[l].cycles > 0.0 && row->layers[l].macs > 0.0) {
                 return true;
             }
         }

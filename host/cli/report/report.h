@@ -42,6 +42,7 @@ struct report_range {
     double low, nominal, high; /* NaN: not known */
 };
 
+/* REPORT_MODES: not known, as for the reference. */
 enum report_mode { REPORT_MODE_BINARY, REPORT_MODE_TERNARY, REPORT_MODE_INT, REPORT_MODES };
 const char *report_mode_name(size_t mode);
 
@@ -64,7 +65,7 @@ struct report_row {
     double parameters, weight_bits, compression, program_bytes;
     const char *geometry; /* "" for the reference */
     double word_bits, output_channels, pixels, feature_bytes, weight_bytes;
-    double images, batch, repetitions, clock_mhz, latency_cycles;
+    double images, start, batch, repetitions, clock_mhz, latency_cycles;
     double correct, labelled, accuracy;
     double agreement_images, agreement_values, different;
     double cycles, images_per_second, ideal_cycles, utilization;
@@ -172,7 +173,7 @@ void report_free(struct report *report);
 
 /* The headline numbers as JSON, to be deleted; NULL: out of memory. */
 cJSON *report_summary(const struct report *report);
-/* Accuracies can be compared: the same data set and split. */
+/* Accuracies can be compared: the same images of the same data set. */
 bool report_is_same_task(const struct report_row *a, const struct report_row *b);
 /* Whether no other row of the same task is at least as good in both and better in one. */
 bool report_is_front(const struct report *report, size_t row, bool by_energy);

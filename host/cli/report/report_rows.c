@@ -19,7 +19,7 @@ const char *report_part_name(size_t part)
 
 const char *report_mode_name(size_t mode)
 {
-    static const char *const names[REPORT_MODES] = {"binary", "ternary", "int"};
+    static const char *const names[REPORT_MODES + 1] = {"binary", "ternary", "int", ""};
     return names[mode];
 }
 
@@ -61,8 +61,8 @@ static struct report_range read_range(struct json_members *members, const char *
 
 static enum report_mode read_mode(struct json_members *members)
 {
-    const char *name = json_text(members, "mode", true);
-    for (size_t i = 0; i < REPORT_MODES; i++) {
+    const char *name = json_text(members, "mode", false);
+    for (size_t i = 0; i <= REPORT_MODES; i++) {
         if (strcmp(name, report_mode_name(i)) == 0) {
             return (enum report_mode)i;
         }
@@ -73,7 +73,7 @@ static enum report_mode read_mode(struct json_members *members)
                                             "or int",
                                             members->place->path, members->place->line, name);
     }
-    return REPORT_MODE_INT;
+    return REPORT_MODES;
 }
 
 static bittern_status read_layer(const struct json_place *place, const cJSON *object,
@@ -166,6 +166,7 @@ static void read_program(struct json_members *members, struct report_row *row)
 static void read_settings(struct json_members *members, struct report_row *row)
 {
     row->images = json_number(members, "settings.images");
+    row->start = json_number(members, "settings.start");
     row->batch = json_number(members, "settings.batch");
     row->repetitions = json_number(members, "settings.repetitions");
     row->clock_mhz = json_number(members, "settings.clock_mhz");
@@ -220,19 +221,25 @@ static void read_energy(struct json_members *members, struct report_row *row)
 static enum report_weights find_weights(const struct report_row *row)
 {
     size_t count[REPORT_KINDS] = {0};
+    size_t without = 0;
     for (size_t i = 0; i < row->layer_count; i++) {
         const char *weights = row->layers[i].weights;
+        if (strcmp(weights, "none") == 0) {
+            without++; /* a sum has no weights */
+            continue;
+        }
         count[strcmp(weights, "binary") == 0    ? REPORT_BINARY
               : strcmp(weights, "ternary") == 0 ? REPORT_TERNARY
               : weights[0] != '\0'              ? REPORT_MIXED
                                                 : REPORT_UNKNOWN]++;
     }
-    if (row->layer_count == 0 || count[REPORT_UNKNOWN] > 0) {
+    size_t layers = row->layer_count - without;
+    if (layers == 0 || count[REPORT_UNKNOWN] > 0) {
         return REPORT_UNKNOWN;
     }
-    return count[REPORT_BINARY] == row->layer_count    ? REPORT_BINARY
-           : count[REPORT_TERNARY] == row->layer_count ? REPORT_TERNARY
-                                                       : REPORT_MIXED;
+    return count[REPORT_BINARY] == layers    ? REPORT_BINARY
+           : count[REPORT_TERNARY] == layers ? REPORT_TERNARY
+                                             : REPORT_MIXED;
 }
 
 static bittern_status read_row(const struct json_place *place, cJSON **json, struct report_row *row,

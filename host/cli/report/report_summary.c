@@ -6,9 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool same_number(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
 bool report_is_same_task(const struct report_row *a, const struct report_row *b)
 {
-    return strcmp(a->dataset, b->dataset) == 0 && strcmp(a->split, b->split) == 0;
+    return strcmp(a->dataset, b->dataset) == 0 && strcmp(a->split, b->split) == 0 &&
+           same_number(a->labelled, b->labelled) && same_number(a->start, b->start);
 }
 
 /* a is at least as good as b in both, and better in one: more accurate, or less of the cost. */

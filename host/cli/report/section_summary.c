@@ -37,13 +37,21 @@ static double value_of(const struct report_row *row, enum best what)
     return row->images_per_second;
 }
 
+/* An accuracy over more images says more. */
+static bool is_better(const struct report_row *row, const struct report_row *best, enum best what)
+{
+    if (what == BEST_ACCURACY && row->labelled != best->labelled) {
+        return row->labelled > best->labelled;
+    }
+    return value_of(row, what) > value_of(best, what);
+}
+
 static const struct report_row *find_best(const struct report *report, enum best what)
 {
     const struct report_row *best = NULL;
     for (size_t i = 0; i < report->row_count; i++) {
         const struct report_row *row = &report->rows[i];
-        if (isfinite(value_of(row, what)) &&
-            (!best || value_of(row, what) > value_of(best, what))) {
+        if (isfinite(value_of(row, what)) && (!best || is_better(row, best, what))) {
             best = row;
         }
     }
