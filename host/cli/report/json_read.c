@@ -32,7 +32,11 @@ cJSON *json_read_file(const char *path, struct bittern_error *err)
     json = cJSON_ParseWithLengthOpts(text, size + 1, &end, true);
     if (!json) {
         const char *stop = end ? end : text;
-        bool cut = strspn(stop, " \t\r\n") + (size_t)(stop - text) >= size;
+        size_t last = size;
+        while (last > 0 && strchr(" \t\r\n", text[last - 1])) {
+            last--;
+        }
+        bool cut = last == 0 || (text[last - 1] != '}' && text[last - 1] != ']');
         bittern_error_set(err, BITTERN_ERR_FORMAT, "%s:%zu: %s", path, line_of(text, stop),
                           cut ? "the JSON text is cut off" : "this is not JSON");
     }
