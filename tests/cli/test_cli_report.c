@@ -43,7 +43,7 @@ static size_t count_of(const char *text, const char *part)
 
 static bool has_gnuplot(void)
 {
-    return system("command -v gnuplot >/dev/null 2>&1") == 0; /* NOLINT(cert-env33-c) */
+    return system("command -v gnuplot >/dev/null 2>&1") == 0;
 }
 
 /* ---- Contents -------------------------------------------------------------------------------- */

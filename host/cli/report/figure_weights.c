@@ -79,7 +79,7 @@ static void write_cell(struct page *page, const struct report_run *run, size_t i
     if (isfinite(layer->zeros)) {
         fprintf(
             script,
-            "set label '%s%.0f %% zeros' at screen %.4f, screen %.4f right font ',11' textcolor "
+            "set label '%s%.0f %% zeros' at screen %.4f, screen %.4f right font ',12' textcolor "
             "rgb " CHART_TEXT "\n",
             columns < 3                            ? ""
             : strcmp(layer->depth, "binary") == 0  ? "binary, "
@@ -115,7 +115,7 @@ static void draw(struct page *page, const void *data, bool narrow)
     fprintf(
         script,
         "set multiplot\nunset ytics\nset border 1\nset grid noytics\nset boxwidth 0.94 relative\n"
-        "set format x '%%g'\nset xtics font ',11'\n");
+        "set format x '%%g'\nset xtics font ',12'\n");
     for (size_t i = 0; i < layers_drawn(run); i++) {
         if (run->layers[i].latent.count > 0.0) {
             write_cell(page, run, i, &size, columns, script);
