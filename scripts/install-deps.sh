@@ -6,7 +6,7 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--hw] [--lint] [--fuzz] [--bench] [--check | --list]
+Usage: scripts/install-deps.sh [--hw] [--lint] [--fuzz] [--bench] [--browser] [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
@@ -14,6 +14,8 @@ Installs the missing packages with apt-get, as root or through sudo.
   --lint    also what scripts/lint.sh needs
   --fuzz    also what scripts/fuzz.sh needs
   --bench   also what bench/train-speed compares with
+  --browser also what looks at pages of 'bittern report': its test, scripts/screenshot.sh (Debian;
+            Ubuntu has Chromium as a snap only)
   --check   install nothing: print what is missing; exit 1 if anything is
   --list    install nothing: print every package and what it is for
 
@@ -52,6 +54,7 @@ sim   verilator                the simulated accelerator: Verilog to C++
 sim   g++                      its compiler (also part of build-essential)
 sim   zlib1g-dev               waveforms (FST)
 sim   iverilog                 benches of single Verilog modules
+report gnuplot-nox             charts of `bittern report`
 hw    yosys                    area of the accelerator; turns proofs into formulas
 hw    boolector                solver for proofs over bit vectors
 hw    z3                       a second solver
@@ -66,10 +69,13 @@ fuzz  clang-14                 libFuzzer's compiler
 fuzz  libclang-rt-14-dev       libFuzzer itself, and its sanitizers
 bench python3-torch            PyTorch: bench/train-speed compares with it
 bench libopenblas0-openmp      fast products of matrices in PyTorch
+browser chromium               tests of the report's page; pictures of it
+browser chromium-driver        drives it in tests (WebDriver)
+browser fonts-dejavu-core      letters for it to draw
 EOF
 }
 
-groups="build train test sim"
+groups="build train test sim report"
 action=install
 for argument in "$@"; do
     case $argument in
@@ -77,6 +83,7 @@ for argument in "$@"; do
     --lint) groups="$groups lint" ;;
     --fuzz) groups="$groups fuzz" ;;
     --bench) groups="$groups bench" ;;
+    --browser) groups="$groups browser" ;;
     --check) action=check ;;
     --list) action=list ;;
     -h | --help)
