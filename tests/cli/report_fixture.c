@@ -122,6 +122,8 @@ void report_fixture_run(const char *name)
     assert_true(mkdir(fixture_path(name), 0777) == 0);
     (void)snprintf(path, sizeof path, "%s/result.json", name);
     fixture_write_bytes(path, result, strlen(result));
+    (void)snprintf(path, sizeof path, "%s/tiny-sq.btn", name);
+    fixture_write_program(path);
     (void)snprintf(path, sizeof path, "%s/metrics.jsonl", name);
     FILE *file = fopen(fixture_path(path), "w");
     assert_non_null(file);

@@ -17,7 +17,8 @@ struct report_fixture_row {
 char *report_fixture_line(const struct report_fixture_row *row);
 /* FOLDER/name: three rows, one of which both others beat in accuracy or energy. */
 void report_fixture_rows(const char *name);
-/* FOLDER/name/metrics.jsonl and result.json: three epochs of two layers. */
+/* FOLDER/name/metrics.jsonl and result.json: three epochs of two layers; tiny-sq.btn: the fixture's
+ * classifier. */
 void report_fixture_run(const char *name);
 /* FOLDER/name: what `bittern run --predictions` writes for the data set "digits", every fifth image
  * wrong. */

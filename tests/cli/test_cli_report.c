@@ -63,6 +63,7 @@ static void every_section_is_in_the_page(void **state)
                                         "id=\"loss-1\"",
                                         "id=\"beta-1\"",
                                         "id=\"weights-1\"",
+                                        "id=\"integer-weights-1\"",
                                         "id=\"images-wrong\"",
                                         "id=\"images-right\"",
                                         "id=\"confusion-matrix\"",
@@ -84,8 +85,8 @@ static void every_section_is_in_the_page(void **state)
     assert_non_null(strstr(page, "<title>A &lt;test&gt;</title>"));
     /* Two widths each of: two trade-offs, three layers, one roofline, three curves, one of weights.
      */
-    assert_int_equal(count_of(page, "<svg"), 20);
-    assert_int_equal(count_of(page, "</svg>"), 20);
+    assert_int_equal(count_of(page, "<svg"), 22);
+    assert_int_equal(count_of(page, "</svg>"), 22);
     assert_int_equal(count_of(page, "data:image/png;base64,"), 8 + 24);
     assert_int_equal(count_of(page, "src=\"http"), 0);
     assert_int_equal(count_of(page, "<link rel=\"icon\" href=\"data:,\">"), 1);
@@ -143,6 +144,39 @@ static void what_is_not_known_is_a_dash(void **state)
     assert_non_null(strstr(page, "No row has an energy"));
     assert_non_null(strstr(page, "<td class=\"n\" data-v=\"\">–</td>"));
     assert_null(strstr(page, "nan"));
+    free(page);
+}
+
+/* Would catch: a value of a weight read from the wrong bit, bits behind a row's end counted. */
+static void the_integer_networks_weights_are_counted(void **state)
+{
+    (void)state;
+    char expected[200];
+    size_t plus = 0;
+    struct bittern_network *network = fixture_classifier(1, 28, 10);
+    const struct bittern_layer *layer = bittern_network_layer(network, 0);
+    for (size_t o = 0; o < 10; o++) {
+        for (size_t i = 0; i < 784; i++) {
+            size_t word = o * layer->weights.words_per_output + i / 64;
+            plus += layer->weights.planes[0].plus[word] >> i % 64 & 1;
+        }
+    }
+    bittern_network_free(network);
+    if (!has_gnuplot()) {
+        skip();
+    }
+    fixture_expect(0, NULL, ARGS("report", "--run", "run", "-o", "weights.html"));
+    char *page = read_text("weights.html");
+    (void)snprintf(expected, sizeof expected,
+                   "<td>binary</td><td class=\"n\" data-v=\"1\">1</td><td class=\"n\" "
+                   "data-v=\"%zu\">",
+                   plus);
+    assert_non_null(strstr(page, expected));
+    (void)snprintf(expected, sizeof expected,
+                   "<td>binary</td><td class=\"n\" data-v=\"-1\">-1</td><td class=\"n\" "
+                   "data-v=\"%zu\">",
+                   7840 - plus);
+    assert_non_null(strstr(page, expected));
     free(page);
 }
 
@@ -314,6 +348,7 @@ int main(void)
         cmocka_unit_test(every_section_is_in_the_page),
         cmocka_unit_test(the_summary_has_the_numbers_of_the_files),
         cmocka_unit_test(what_is_not_known_is_a_dash),
+        cmocka_unit_test(the_integer_networks_weights_are_counted),
         cmocka_unit_test(names_from_files_stay_text),
         cmocka_unit_test(bad_files_are_named_with_their_line),
         cmocka_unit_test(a_line_that_was_cut_off_says_what_to_do),

@@ -176,32 +176,37 @@ static bool has_latent(const struct report_run *run)
     return false;
 }
 
+static void write_figure(struct page *page, size_t index)
+{
+    const struct report_run *run = &page->report->runs[index];
+    struct figure figure = {
+        .title = "Latent weights",
+        .name = run->name,
+        .about = "Bars: how many latent weights lie there. Dashed lines: the levels that they "
+                 "become, at the mean of the filters’ μ; a layer without lines has no μ."};
+    if (!has_latent(run)) {
+        return;
+    }
+    (void)snprintf(figure.id, sizeof figure.id, "weights-%zu", index + 1);
+    figure_begin(page, &figure);
+    figure_plots(page, &figure, draw, run);
+    if (run->layer_count > MAX_LAYERS) {
+        fprintf(page->out, "<p class=\"note\">The first %d layers.</p>\n", MAX_LAYERS);
+    }
+    figure_data_begin(page, true);
+    write_layers(page->out, run);
+    write_histograms(page->out, run);
+    figure_data_end(page, true);
+    figure_end(page);
+}
+
 void section_weights(struct page *page)
 {
     section_begin(page, "weights", "Weights",
-                  "The latent weights at the end of training. In the integer network each becomes "
-                  "one of the layer’s levels.");
+                  "What training moved, at the end of its last epoch, and what it became.");
     for (size_t i = 0; i < page->report->run_count; i++) {
-        const struct report_run *run = &page->report->runs[i];
-        struct figure figure = {
-            .title = "Latent weights",
-            .name = run->name,
-            .about = "Bars: how many latent weights lie there. Dashed lines: the levels that they "
-                     "become, at the mean of the filters’ μ; a layer without lines has no μ."};
-        if (!has_latent(run)) {
-            continue;
-        }
-        (void)snprintf(figure.id, sizeof figure.id, "weights-%zu", i + 1);
-        figure_begin(page, &figure);
-        figure_plots(page, &figure, draw, run);
-        if (run->layer_count > MAX_LAYERS) {
-            fprintf(page->out, "<p class=\"note\">The first %d layers.</p>\n", MAX_LAYERS);
-        }
-        figure_data_begin(page, true);
-        write_layers(page->out, run);
-        write_histograms(page->out, run);
-        figure_data_end(page, true);
-        figure_end(page);
+        write_figure(page, i);
+        figure_integer_weights(page, i);
     }
     section_end(page);
 }

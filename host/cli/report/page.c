@@ -162,9 +162,12 @@ bool report_has_roofline(const struct report *report)
     return false;
 }
 
-static bool has_latent(const struct report *report)
+static bool has_weights(const struct report *report)
 {
     for (size_t i = 0; i < report->run_count; i++) {
+        if (report->runs[i].integer_count > 0) {
+            return true;
+        }
         for (size_t l = 0; l < report->runs[i].layer_count; l++) {
             if (report->runs[i].layers[l].latent.count > 0.0) {
                 return true;
@@ -192,7 +195,7 @@ static void list_sections(const struct report *report, struct section *sections)
         {"layers", "Cycles of each layer", report_has_layers(report), section_layers},
         {"roofline", "Roofline", report_has_roofline(report), section_roofline},
         {"training", "Training", report->run_count > 0, section_training},
-        {"weights", "Weights", has_latent(report), section_weights},
+        {"weights", "Weights", has_weights(report), section_weights},
         {"images", "Images", predictions->dataset != NULL, section_images},
         {"confusions", "Confusions", predictions->confusion != NULL, section_confusion}};
     memcpy(sections, all, sizeof all);

@@ -3,7 +3,7 @@
  * What a report is made of: rows of benchmarks, training runs, predictions. Strings are those of
  * the JSON that each part keeps; numbers that are not known are NaN.
  *
- *   report_rows.c, report_runs.c, report_predictions.c    reading
+ *   report_rows.c, report_runs.c, report_weights.c, report_predictions.c    reading
  *   report_summary.c                                      headline numbers, for the page and JSON
  *   page.c, figure_*.c                                    the page
  */
@@ -12,6 +12,7 @@
 
 #include <bittern/dataset.h>
 #include <bittern/error.h>
+#include <bittern/program.h>
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -111,7 +112,20 @@ struct report_trained_layer {
     struct report_histogram latent;
 };
 
+/* Weights of one layer of the integer network: how many have which value. */
+#define REPORT_MAX_LEVEL 128
+struct report_integer_layer {
+    const char *name; /* the program's */
+    const char *kind; /* "binary", "ternary", "planes" */
+    double total;
+    double counts[2 * REPORT_MAX_LEVEL + 1]; /* of value -REPORT_MAX_LEVEL.. */
+    int lowest, highest;                     /* values that there are */
+};
+
 struct report_run {
+    struct bittern_program *program; /* NULL: none in the folder */
+    struct report_integer_layer *integer;
+    size_t integer_count;
     cJSON *result;     /* NULL: the run has not ended */
     cJSON *last_epoch; /* the line, which the layers' names are in */
     const char *folder;
@@ -122,6 +136,9 @@ struct report_run {
     struct report_trained_layer *layers;
     size_t layer_count;
 };
+
+/* Count the weights of FOLDER/NAME.btn, where there is one (report_weights.c). */
+bittern_status report_read_weights(struct report_run *run, struct bittern_error *err);
 
 /* β of the run's layer in an epoch; NaN where there is none. */
 double report_beta(const struct report_epoch *epoch, size_t layer);

@@ -232,7 +232,10 @@ static bittern_status read_folder(struct report_run *run, const char *metrics, c
     if (status == BITTERN_OK) {
         status = read_last_layers(&place, run, err);
     }
-    return status == BITTERN_OK ? read_result(result, run, err) : status;
+    if (status == BITTERN_OK) {
+        status = read_result(result, run, err);
+    }
+    return status == BITTERN_OK ? report_read_weights(run, err) : status;
 }
 
 bittern_status report_read_run(struct report *report, const char *folder, struct bittern_error *err)

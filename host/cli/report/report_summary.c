@@ -54,6 +54,8 @@ void report_free(struct report *report)
         }
         free(run->epochs);
         free(run->layers);
+        free(run->integer);
+        bittern_program_free(run->program);
         cJSON_Delete(run->result);
         cJSON_Delete(run->last_epoch);
     }
