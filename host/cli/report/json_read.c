@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Nothing that Bittern measures is beyond these; within them products and quotients stay finite. */
+#define LARGEST 1e30
+#define SMALLEST 1e-30
+
 static size_t line_of(const char *text, const char *at)
 {
     size_t line = 1;
@@ -145,7 +149,11 @@ double json_signed(struct json_members *members, const char *path)
         fail(members, path, "a finite number");
         return NAN;
     }
-    return item->valuedouble;
+    if (fabs(item->valuedouble) > LARGEST) {
+        fail(members, path, "a number that can be right: it is too large");
+        return NAN;
+    }
+    return fabs(item->valuedouble) < SMALLEST ? 0.0 : item->valuedouble;
 }
 
 double json_number(struct json_members *members, const char *path)

@@ -50,7 +50,7 @@ struct json_members {
     struct bittern_error *err;
     bittern_status status;
 };
-/* Finite and not negative, or NaN where it is not known. */
+/* Not negative and of a size that can be right, or NaN where it is not known. */
 double json_number(struct json_members *members, const char *path);
 /* The same, of any sign. */
 double json_signed(struct json_members *members, const char *path);
