@@ -192,8 +192,7 @@ static void names_from_files_stay_text(void **state)
                                         "`touch pwned`",
                                         "$(touch pwned)",
                                         "\\\"\\n\\\"; !touch pwned\\nset output \\\"x",
-                                        "\\u0001"
-                                        "0\\u0001",
+                                        "\\u00010\\u0001",
                                         "\\uE000xxx",
                                         "\\u202Eevil",
                                         "%s%n{/Symbol a}_^@",

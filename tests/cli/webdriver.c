@@ -23,8 +23,6 @@ struct browser {
     char base[96]; /* http://127.0.0.1:PORT/session/ID */
 };
 
-extern char **environ;
-
 bool browser_is_installed(void)
 {
     return system("command -v chromedriver >/dev/null 2>&1 && "
@@ -227,10 +225,10 @@ cJSON *browser_log(struct browser *browser, const char *kind)
     return command(browser, "/se/log", body);
 }
 
-cJSON *browser_devtools(struct browser *browser, const char *name, cJSON *params)
+cJSON *browser_devtools(struct browser *browser, const char *method, cJSON *params)
 {
     cJSON *body = cJSON_CreateObject();
-    cJSON_AddStringToObject(body, "cmd", name);
+    cJSON_AddStringToObject(body, "cmd", method);
     cJSON_AddItemToObject(body, "params", params);
     return command(browser, "/goog/cdp/execute", body);
 }

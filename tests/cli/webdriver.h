@@ -27,7 +27,7 @@ void browser_press_tab(struct browser *browser, unsigned times);
 /* Entries since the last call, to be deleted: "browser" is the console, "performance" has the
  * network's events. */
 cJSON *browser_log(struct browser *browser, const char *kind);
-/* A command of the DevTools protocol; its result, to be deleted. Takes params. */
-cJSON *browser_devtools(struct browser *browser, const char *command, cJSON *params);
+/* A method of the DevTools protocol; its result, to be deleted. Takes params. */
+cJSON *browser_devtools(struct browser *browser, const char *method, cJSON *params);
 
 #endif

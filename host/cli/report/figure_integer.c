@@ -45,7 +45,8 @@ static void write_cell(struct page *page, const struct report_integer_layer *lay
 {
     double cell = (double)size->width / (double)columns;
     double left = (double)(index % columns) * cell + 12.0;
-    double top = (double)(index / columns) * CELL_HEIGHT + 4.0;
+    size_t above = index / columns; /* rows of cells */
+    double top = (double)above * CELL_HEIGHT + 4.0;
     double highest = 0.0;
     int widest = -layer->lowest > layer->highest ? -layer->lowest : layer->highest;
 

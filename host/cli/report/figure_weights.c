@@ -64,7 +64,8 @@ static void write_cell(struct page *page, const struct report_run *run, size_t i
     const struct report_trained_layer *layer = &run->layers[index];
     double cell = (double)size->width / (double)columns;
     double left = (double)(index % columns) * cell + 12.0;
-    double top = HEAD + (double)(index / columns) * CELL_HEIGHT;
+    size_t above = index / columns; /* rows of cells */
+    double top = HEAD + (double)above * CELL_HEIGHT;
     double right = left + cell - 24.0;
 
     fprintf(script,

@@ -172,11 +172,11 @@ const char *json_text(struct json_members *members, const char *path, bool requi
     if (members->status != BITTERN_OK || (!item && !required)) {
         return "";
     }
-    if (!cJSON_IsString(item)) {
+    const char *text = cJSON_GetStringValue(item);
+    if (!text) {
         fail(members, path, "a string");
-        return "";
     }
-    return item->valuestring;
+    return text ? text : "";
 }
 
 const cJSON *json_array(struct json_members *members, const char *path, size_t limit)

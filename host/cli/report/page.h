@@ -61,15 +61,15 @@ bool report_has_size(const struct report *report);
 bool report_has_layers(const struct report *report);
 bool report_has_roofline(const struct report *report);
 
-void section_summary(struct page *page);                    /* section_summary.c */
-void section_tradeoffs(struct page *page);                  /* figure_scatter.c */
-void section_layers(struct page *page);                     /* figure_layers.c */
-void section_roofline(struct page *page);                   /* figure_roofline.c */
-void section_training(struct page *page);                   /* figure_training.c */
-void section_weights(struct page *page);                    /* figure_weights.c */
-void figure_integer_weights(struct page *page, size_t run); /* figure_integer.c */
-void section_images(struct page *page);                     /* section_images.c */
-void section_confusion(struct page *page);                  /* section_confusion.c */
+void section_summary(struct page *page);                      /* section_summary.c */
+void section_tradeoffs(struct page *page);                    /* figure_scatter.c */
+void section_layers(struct page *page);                       /* figure_layers.c */
+void section_roofline(struct page *page);                     /* figure_roofline.c */
+void section_training(struct page *page);                     /* figure_training.c */
+void section_weights(struct page *page);                      /* figure_weights.c */
+void figure_integer_weights(struct page *page, size_t index); /* figure_integer.c */
+void section_images(struct page *page);                       /* section_images.c */
+void section_confusion(struct page *page);                    /* section_confusion.c */
 
 /* ---- Labels beside points (labels.c) --------------------------------------------------------- */
 
