@@ -31,12 +31,16 @@ static void print_energy(FILE *out, const struct report_fixture_row *row)
         fputs("null", out);
         return;
     }
+    static const char parts[] = "{\"array\":{\"low\":1e-7,\"nominal\":4e-7,\"high\":6e-7},"
+                                "\"clock\":{\"low\":1e-7,\"nominal\":2e-7,\"high\":3e-7},"
+                                "\"static\":{\"low\":1e-7,\"nominal\":4e-7,\"high\":6e-7}}";
     fprintf(out,
             "{\"source\":\"%s\",\"detail\":\"made for a test\",\"joules_per_image\":{\"low\":%.9g,"
-            "\"nominal\":%.9g,\"high\":%.9g},\"joules_per_image_above_idle\":null,\"parts\":null,"
+            "\"nominal\":%.9g,\"high\":%.9g},\"joules_per_image_above_idle\":null,\"parts\":%s,"
             "\"layers\":[{\"name\":\"%s1\",\"joules_per_image\":{\"low\":1e-9,\"nominal\":2e-9,"
             "\"high\":3e-9}}],\"coefficients\":null}",
-            row->energy, 0.8 * row->joules, row->joules, 1.4 * row->joules, row->layer);
+            row->energy, 0.8 * row->joules, row->joules, 1.4 * row->joules,
+            strcmp(row->energy, "model") == 0 ? parts : "null", row->layer);
 }
 
 char *report_fixture_line(const struct report_fixture_row *row)

@@ -63,6 +63,7 @@ static void every_section_is_in_the_page(void **state)
                                         "id=\"loss-1\"",
                                         "id=\"beta-1\"",
                                         "id=\"weights-1\"",
+                                        "id=\"energy-parts\"",
                                         "id=\"integer-weights-1\"",
                                         "id=\"images-wrong\"",
                                         "id=\"images-right\"",
@@ -83,10 +84,10 @@ static void every_section_is_in_the_page(void **state)
         }
     }
     assert_non_null(strstr(page, "<title>A &lt;test&gt;</title>"));
-    /* Two widths each of: two trade-offs, three layers, one roofline, three curves, one of weights.
-     */
-    assert_int_equal(count_of(page, "<svg"), 22);
-    assert_int_equal(count_of(page, "</svg>"), 22);
+    /* Two widths each of: two trade-offs, the energy's parts, three layers, one roofline, three
+     * curves, two of weights. */
+    assert_int_equal(count_of(page, "<svg"), 24);
+    assert_int_equal(count_of(page, "</svg>"), 24);
     assert_int_equal(count_of(page, "data:image/png;base64,"), 8 + 24);
     assert_int_equal(count_of(page, "src=\"http"), 0);
     assert_int_equal(count_of(page, "<link rel=\"icon\" href=\"data:,\">"), 1);
@@ -141,7 +142,7 @@ static void what_is_not_known_is_a_dash(void **state)
     }
     fixture_expect(0, NULL, ARGS("report", "--bench", "bare.jsonl", "-o", "bare.html"));
     char *page = read_text("bare.html");
-    assert_non_null(strstr(page, "No row has an energy"));
+    assert_non_null(strstr(page, "No row has both an accuracy and an energy"));
     assert_non_null(strstr(page, "<td class=\"n\" data-v=\"\">–</td>"));
     assert_null(strstr(page, "nan"));
     free(page);

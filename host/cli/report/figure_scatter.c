@@ -243,14 +243,14 @@ static const char *source_name(const struct report_row *row)
 static void write_table(struct page *page, const struct scatter *s)
 {
     static const char *const energy_heads[] = {
-        "No.", "Network", "Device", "Weights",    "Accuracy",    "Energy an image",
-        "Low", "High",    "Source", "Above idle", "On the front"};
-    static const char *const size_heads[] = {"Number",      "Network",     "Device",
+        "No.", "Network", "Device", "Weights", "Accuracy",   "Energy an image",
+        "Low", "High",    "Range",  "Source",  "Above idle", "On the front"};
+    static const char *const size_heads[] = {"No.",         "Network",     "Device",
                                              "Weights",     "Accuracy",    "Weights (bytes)",
                                              "Compression", "On the front"};
     FILE *out = page->out;
     html_table_begin(out, "By cost, lowest first", s->by_energy ? energy_heads : size_heads,
-                     s->by_energy ? 11 : 8);
+                     s->by_energy ? 12 : 8);
     for (size_t i = 0; i < s->count; i++) {
         const struct report_row *row = &page->report->rows[s->order[i]];
         html_row_begin(out);
@@ -263,6 +263,7 @@ static void write_table(struct page *page, const struct scatter *s)
             html_cell_unit(out, row->joules.nominal, "J");
             html_cell_unit(out, row->joules.low, "J");
             html_cell_unit(out, row->joules.high, "J");
+            html_cell_text(out, row->energy_range);
             html_cell_text(out, source_name(row));
             html_cell_unit(out, row->joules_above_idle.nominal, "J");
         } else {
@@ -350,7 +351,8 @@ void section_tradeoffs(struct page *page)
                   "cheaper than those on the front. A point without its name has its number in the "
                   "summary.");
     if (!report_has_energy(report)) {
-        fputs("<p class=\"note\">No row has an energy: neither measured nor modelled.</p>\n",
+        fputs("<p class=\"note\">No row has both an accuracy and an energy, measured or "
+              "modelled.</p>\n",
               page->out);
     }
     for (size_t i = 0; i < report->row_count && tasks < MAX_TASKS; i++) {
@@ -360,5 +362,6 @@ void section_tradeoffs(struct page *page)
             write_figure(page, &report->rows[i], false, tasks);
         }
     }
+    figure_energy_parts(page);
     section_end(page);
 }

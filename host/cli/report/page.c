@@ -191,7 +191,8 @@ static void list_sections(const struct report *report, struct section *sections)
     const struct section all[SECTIONS] = {
         {"summary", "Summary", true, section_summary},
         {"trade-offs", "Accuracy, energy, size",
-         report_has_energy(report) || report_has_size(report), section_tradeoffs},
+         report_has_energy(report) || report_has_size(report) || report_has_energy_parts(report),
+         section_tradeoffs},
         {"layers", "Cycles of each layer", report_has_layers(report), section_layers},
         {"roofline", "Roofline", report_has_roofline(report), section_roofline},
         {"training", "Training", report->run_count > 0, section_training},

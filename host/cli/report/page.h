@@ -61,8 +61,10 @@ bool report_has_size(const struct report *report);
 bool report_has_layers(const struct report *report);
 bool report_has_roofline(const struct report *report);
 
-void section_summary(struct page *page);                      /* section_summary.c */
-void section_tradeoffs(struct page *page);                    /* figure_scatter.c */
+void section_summary(struct page *page);                   /* section_summary.c */
+void section_tradeoffs(struct page *page);                 /* figure_scatter.c */
+bool report_has_energy_parts(const struct report *report); /* figure_energy.c */
+void figure_energy_parts(struct page *page);
 void section_layers(struct page *page);                       /* figure_layers.c */
 void section_roofline(struct page *page);                     /* figure_roofline.c */
 void section_training(struct page *page);                     /* figure_training.c */

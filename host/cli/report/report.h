@@ -39,6 +39,10 @@ enum report_part {
 /* "computing", "waiting for weights", ... */
 const char *report_part_name(size_t part);
 
+/* Where a model says that energy goes. */
+#define REPORT_ENERGY_PARTS 7
+const char *report_energy_part_name(size_t part);
+
 struct report_range {
     double low, nominal, high; /* NaN: not known */
 };
@@ -74,9 +78,9 @@ struct report_row {
     double read_bytes, write_bytes, first_image_cycles, first_image_seconds;
     double peak[REPORT_MODES], bytes_per_cycle;
     const char *energy_source; /* "board", "host", "model"; "" where there is no energy */
-    const char *energy_detail, *coefficients;
+    const char *energy_detail, *energy_range, *coefficients;
     struct report_range joules, joules_above_idle;
-    const cJSON *energy_parts;
+    double energy_parts[REPORT_ENERGY_PARTS]; /* nominal joules an image, of a model */
     double cpus, seconds;
     const char *cpu;
     enum report_weights weights;

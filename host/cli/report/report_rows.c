@@ -29,6 +29,21 @@ const char *report_weights_name(size_t kind)
     return names[kind];
 }
 
+static const struct {
+    const char *key, *name;
+} energy_parts[REPORT_ENERGY_PARTS] = {{"array", "array"},
+                                       {"feature_memory", "feature memory"},
+                                       {"weight_memory", "weight memory"},
+                                       {"control", "control"},
+                                       {"clock", "clock"},
+                                       {"off_chip", "off chip"},
+                                       {"static", "static"}};
+
+const char *report_energy_part_name(size_t part)
+{
+    return energy_parts[part].name;
+}
+
 bool report_is_measured(const struct report_row *row)
 {
     return strcmp(row->energy_source, "board") == 0 || strcmp(row->energy_source, "host") == 0;
@@ -205,6 +220,7 @@ static void read_energy(struct json_members *members, struct report_row *row)
 {
     row->energy_source = json_text(members, "energy.source", false);
     row->energy_detail = json_text(members, "energy.detail", false);
+    row->energy_range = json_text(members, "energy.range", false);
     row->coefficients = json_text(members, "energy.coefficients", false);
     if (strcmp(row->energy_source, "model") != 0 && row->energy_source[0] != '\0' &&
         !report_is_measured(row) && members->status == BITTERN_OK) {
@@ -215,7 +231,11 @@ static void read_energy(struct json_members *members, struct report_row *row)
     }
     row->joules = read_range(members, "energy.joules_per_image");
     row->joules_above_idle = read_range(members, "energy.joules_per_image_above_idle");
-    row->energy_parts = json_find(members->object, "energy.parts");
+    for (size_t i = 0; i < REPORT_ENERGY_PARTS; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "energy.parts.%s.nominal", energy_parts[i].key);
+        row->energy_parts[i] = json_number(members, path);
+    }
 }
 
 static enum report_weights find_weights(const struct report_row *row)
