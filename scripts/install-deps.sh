@@ -6,14 +6,17 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--hw] [--lint] [--fuzz] [--bench] [--check | --list]
+Usage: scripts/install-deps.sh [--demo] [--hw] [--lint] [--fuzz] [--bench] [--browser] [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
+  --demo    also modelled energy, as scripts/demo.sh needs it
   --hw      also proofs of the Verilog, and its area and timing
   --lint    also what scripts/lint.sh needs
   --fuzz    also what scripts/fuzz.sh needs
   --bench   also what bench/train-speed compares with
+  --browser also what looks at pages of 'bittern report': its test, scripts/screenshot.sh (Debian;
+            Ubuntu has Chromium as a snap only)
   --check   install nothing: print what is missing; exit 1 if anything is
   --list    install nothing: print every package and what it is for
 
@@ -52,7 +55,9 @@ sim   verilator                the simulated accelerator: Verilog to C++
 sim   g++                      its compiler (also part of build-essential)
 sim   zlib1g-dev               waveforms (FST)
 sim   iverilog                 benches of single Verilog modules
-hw    yosys                    area and switching of the accelerator; turns proofs into formulas
+report gnuplot-nox             charts of `bittern report`
+energy yosys                   switching of the real netlist, for modelled energy
+hw    yosys                    area of the accelerator; turns proofs into formulas
 hw    boolector                solver for proofs over bit vectors
 hw    z3                       a second solver
 hw    nextpnr-ice40            timing of single modules, placed and routed
@@ -66,17 +71,22 @@ fuzz  clang-14                 libFuzzer's compiler
 fuzz  libclang-rt-14-dev       libFuzzer itself, and its sanitizers
 bench python3-torch            PyTorch: bench/train-speed compares with it
 bench libopenblas0-openmp      fast products of matrices in PyTorch
+browser chromium               tests of the report's page; pictures of it
+browser chromium-driver        drives it in tests (WebDriver)
+browser fonts-dejavu-core      letters for it to draw
 EOF
 }
 
-groups="build train test sim"
+groups="build train test sim report"
 action=install
 for argument in "$@"; do
     case $argument in
-    --hw) groups="$groups hw" ;;
+    --demo) groups="$groups energy" ;;
+    --hw) groups="$groups energy hw" ;;
     --lint) groups="$groups lint" ;;
     --fuzz) groups="$groups fuzz" ;;
     --bench) groups="$groups bench" ;;
+    --browser) groups="$groups browser" ;;
     --check) action=check ;;
     --list) action=list ;;
     -h | --help)

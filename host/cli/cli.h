@@ -24,6 +24,7 @@ int command_bench(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_energy(int argc, char **argv);
 int command_devices(int argc, char **argv);
+int command_report(int argc, char **argv);
 
 /* Print "bittern COMMAND: message" on stderr and return CLI_EXIT_FAILED. */
 int cli_fail(const char *command, const struct bittern_error *err);

@@ -17,6 +17,7 @@ static const struct {
     {"compile", command_compile, "fold an ONNX model into a program"},
     {"run", command_run, "run images through a program on a device"},
     {"bench", command_bench, "measure programs on a device, layer by layer"},
+    {"report", command_report, "one HTML page from benchmarks and training runs"},
     {"inspect", command_inspect, "show what is inside a model or program file"},
     {"energy", command_energy, "model the energy of an inference, and compare"},
     {"devices", command_devices, "list what programs can run on"},

@@ -54,34 +54,62 @@ static void paste(struct sheet *sheet, size_t index, const uint8_t *image, size_
     }
 }
 
-static bittern_status encode(const struct sheet *sheet, const char *path, struct bittern_error *err)
+static bittern_status encode(const uint8_t *pixels, size_t channels, size_t height, size_t width,
+                             uint8_t **file, size_t *size, struct bittern_error *err)
 {
     bittern_status status = BITTERN_OK;
-    png_alloc_size_t size = 0;
-    uint8_t *file = NULL;
+    png_alloc_size_t needed = 0;
     png_image png = {.version = PNG_IMAGE_VERSION,
-                     .width = (png_uint_32)sheet->width,
-                     .height = (png_uint_32)sheet->height,
-                     .format = sheet->channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
+                     .width = (png_uint_32)width,
+                     .height = (png_uint_32)height,
+                     .format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
 
-    if (!png_image_write_to_memory(&png, NULL, &size, 0, sheet->pixels, 0, NULL)) {
+    *file = NULL;
+    if (!png_image_write_to_memory(&png, NULL, &needed, 0, pixels, 0, NULL)) {
         goto failed;
     }
-    file = malloc(size);
-    if (!file) {
-        status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for '%s'", path);
+    *file = malloc(needed);
+    if (!*file) {
+        status = bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for a PNG file");
         goto cleanup;
     }
-    if (!png_image_write_to_memory(&png, file, &size, 0, sheet->pixels, 0, NULL)) {
+    if (!png_image_write_to_memory(&png, *file, &needed, 0, pixels, 0, NULL)) {
         goto failed;
     }
-    status = file_write(path, file, size, err);
+    *size = needed;
     goto cleanup;
 failed:
-    status = bittern_error_set(err, BITTERN_ERR_IO, "cannot encode '%s': %s", path, png.message);
+    status = bittern_error_set(err, BITTERN_ERR_IO, "cannot encode a PNG file: %s", png.message);
+    free(*file);
+    *file = NULL;
 cleanup:
     png_image_free(&png);
-    free(file);
+    return status;
+}
+
+bittern_status png_image_make(const uint8_t *image, size_t channels, size_t height, size_t width,
+                              uint8_t **file, size_t *size, struct bittern_error *err)
+{
+    size_t plane;
+    size_t bytes;
+    *file = NULL;
+    if ((channels != 1 && channels != 3) || height == 0 || width == 0 || height > MAX_SIDE ||
+        width > MAX_SIDE || !checked_mul_size(height, width, &plane) ||
+        !checked_mul_size(plane, channels, &bytes)) {
+        return bittern_error_set(err, BITTERN_ERR_ARGUMENT, "cannot draw %zu x %zu x %zu values",
+                                 channels, height, width);
+    }
+    uint8_t *pixels = malloc(bytes);
+    if (!pixels) {
+        return bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for an image");
+    }
+    for (size_t i = 0; i < plane; i++) {
+        for (size_t c = 0; c < channels; c++) {
+            pixels[i * channels + c] = image[c * plane + i];
+        }
+    }
+    bittern_status status = encode(pixels, channels, height, width, file, size, err);
+    free(pixels);
     return status;
 }
 
@@ -109,7 +137,14 @@ bittern_status png_sheet_write(const char *path, const uint8_t *const *images, s
     for (size_t i = 0; i < count; i++) {
         paste(&sheet, i, images[i], height, width);
     }
-    bittern_status status = encode(&sheet, path, err);
+    uint8_t *file = NULL;
+    size_t size = 0;
+    bittern_status status =
+        encode(sheet.pixels, channels, sheet.height, sheet.width, &file, &size, err);
+    if (status == BITTERN_OK) {
+        status = file_write(path, file, size, err);
+    }
+    free(file);
     free(sheet.pixels);
     return status;
 }
