@@ -249,7 +249,7 @@ static bittern_status open_run(struct run *run, struct load_options *load,
     if (status != BITTERN_OK) {
         return status;
     }
-    if (arguments->trace) {
+    if (run->arguments->trace) {
         status = reopen_with_trace(run, name, sizeof name, err);
         if (status != BITTERN_OK) {
             return status;
