@@ -319,7 +319,7 @@ static bittern_status read_inputs(struct reader *r, char *words)
     char *rest = NULL;
     for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         int net = net_of(r->netlist, word);
-        if (net < 0) {
+        if (net < 0 || !r->netlist->nets) {
             return no_memory(r->err);
         }
         r->netlist->nets[net].driver = NET_INPUT;
