@@ -66,7 +66,7 @@ fi
 
 echo "clang-tidy ..."
 # Generated protocol buffer code is not ours to tidy.
-git ls-files 'host/*.c' 'sim/*.c' 'sw_train/*.c' 'tests/*.c' 'bench/*.c' |
+git ls-files 'host/*.c' 'hw/energy/*.c' 'sim/*.c' 'sw_train/*.c' 'tests/*.c' 'bench/*.c' |
     while read -r file; do
         if grep -q "\"file\": \".*/$file\"" build/clang/compile_commands.json; then
             echo "$file"

@@ -71,7 +71,7 @@ struct sim_activity;
 
 /** @return BITTERN_ERR_UNSUPPORTED where the model was built without signals */
 bittern_status sim_activity_create(const struct sim_model *model, void *instance,
-                                   struct sim_activity **activity, struct bittern_error *err);
+                                   struct sim_activity **out, struct bittern_error *err);
 void sim_activity_free(struct sim_activity *activity);
 
 /** What lies between runs is not counted. */

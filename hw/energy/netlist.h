@@ -23,7 +23,7 @@ enum net_driver { NET_INPUT, NET_LUT, NET_CARRY, NET_REGISTER, NET_DRIVERS, NET_
 struct netlist;
 
 /** @return BITTERN_ERR_UNSUPPORTED for a primitive that is not known */
-bittern_status netlist_read(const char *path, struct netlist **netlist, struct bittern_error *err);
+bittern_status netlist_read(const char *path, struct netlist **out, struct bittern_error *err);
 void netlist_free(struct netlist *netlist);
 
 /** The net of a port's bit: "act", 5; or a port of one bit: "ce", -1. Negative: no such port. */

@@ -303,7 +303,7 @@ static bittern_status read_names(struct reader *r, char *words)
     }
     int source = net_of(r->netlist, from);
     int target = net_of(r->netlist, to);
-    if (source < 0 || target < 0) {
+    if (source < 0 || target < 0 || !r->netlist->alias) {
         return no_memory(r->err);
     }
     if (more || strncmp(r->rest, "1 1\n", 4) != 0) {
@@ -319,7 +319,7 @@ static bittern_status read_inputs(struct reader *r, char *words)
     char *rest = NULL;
     for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         int net = net_of(r->netlist, word);
-        if (net < 0) {
+        if (net < 0 || !r->netlist->nets) {
             return no_memory(r->err);
         }
         r->netlist->nets[net].driver = NET_INPUT;
@@ -356,7 +356,10 @@ static bittern_status read_line(struct reader *r, char *line)
 
 static int resolve(const struct netlist *netlist, int net)
 {
-    for (size_t i = 0; net >= 0 && netlist->alias[net] != net && i < netlist->net_count; i++) {
+    if (net < 0 || !netlist->alias) {
+        return net;
+    }
+    for (size_t i = 0; netlist->alias[net] != net && i < netlist->net_count; i++) {
         net = netlist->alias[net];
     }
     return net;
@@ -400,7 +403,7 @@ static void set_drivers(struct netlist *netlist)
         }
         for (int i = 0; i < output_count(cell); i++) {
             cell->outputs[i] = resolve(netlist, cell->outputs[i]);
-            if (cell->outputs[i] >= 0) {
+            if (cell->outputs[i] >= 0 && netlist->nets) {
                 netlist->nets[cell->outputs[i]].driver = drivers[cell->kind];
             }
         }
@@ -553,7 +556,7 @@ bittern_status netlist_read(const char *path, struct netlist **out, struct bitte
     if (status == BITTERN_OK) {
         status = finish_cell(&r);
     }
-    if (status == BITTERN_OK && r.netlist->cell_count == 0) {
+    if (status == BITTERN_OK && (r.netlist->cell_count == 0 || !r.netlist->nets)) {
         status = bittern_error_set(err, BITTERN_ERR_FORMAT, "%s holds no netlist", path);
     }
     if (status == BITTERN_OK) {

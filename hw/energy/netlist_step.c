@@ -14,7 +14,7 @@
 
 uint64_t cell_evaluate_lut(const struct netlist *netlist, const struct cell *cell)
 {
-    uint64_t table[64];
+    uint64_t table[64] = {0};
     int entries = 1 << cell->bits;
 
     for (int i = 0; i < entries; i++) {
@@ -92,7 +92,7 @@ static inline void change(struct net *net, uint64_t value, uint64_t streams,
 
 static void settle(struct netlist *netlist, uint64_t streams, struct toggles *toggles)
 {
-    uint64_t values[CELL_OUTPUTS];
+    uint64_t values[CELL_OUTPUTS] = {0};
 
     for (size_t n = 0; n < netlist->net_count; n++) {
         if (netlist->nets[n].driver == NET_INPUT) {
@@ -188,7 +188,7 @@ static size_t apply_events(struct netlist *netlist, int tick, uint64_t streams,
 
 static bool evaluate(struct netlist *netlist, const struct cell *cell, int tick, size_t *pending)
 {
-    uint64_t values[CELL_OUTPUTS];
+    uint64_t values[CELL_OUTPUTS] = {0};
     bool fine = true;
 
     if (cell->kind == CELL_LUT) {

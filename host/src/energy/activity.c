@@ -243,24 +243,19 @@ static bittern_status read_all(const char *file, const cJSON *root,
     return read_layers(file, root, activity, err);
 }
 
-bittern_status bittern_energy_activity_read(const char *path, struct bittern_energy_activity **out,
-                                            struct bittern_error *err)
+bittern_status energy_activity_parse(const char *name, const char *text, size_t size,
+                                     struct bittern_energy_activity **out,
+                                     struct bittern_error *err)
 {
     struct bittern_energy_activity *activity = NULL;
-    uint8_t *data = NULL;
-    size_t size = 0;
     cJSON *root = NULL;
 
     *out = NULL;
-    bittern_status status = file_read(path, MAX_FILE, &data, &size, err);
-    if (status == BITTERN_OK) {
-        status =
-            energy_json_parse(path, (const char *)data, size, "bittern-activity", 1, &root, err);
-    }
+    bittern_status status = energy_json_parse(name, text, size, "bittern-activity", 1, &root, err);
     if (status == BITTERN_OK) {
         activity = calloc(1, sizeof *activity);
-        status = activity ? read_all(path, root, activity, err)
-                          : bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for '%s'", path);
+        status = activity ? read_all(name, root, activity, err)
+                          : bittern_error_set(err, BITTERN_ERR_MEMORY, "no memory for '%s'", name);
     }
     if (status == BITTERN_OK) {
         *out = activity;
@@ -268,6 +263,20 @@ bittern_status bittern_energy_activity_read(const char *path, struct bittern_ene
     }
     bittern_energy_activity_free(activity);
     cJSON_Delete(root);
+    return status;
+}
+
+bittern_status bittern_energy_activity_read(const char *path, struct bittern_energy_activity **out,
+                                            struct bittern_error *err)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+
+    *out = NULL;
+    bittern_status status = file_read(path, MAX_FILE, &data, &size, err);
+    if (status == BITTERN_OK) {
+        status = energy_activity_parse(path, (const char *)data, size, out, err);
+    }
     free(data);
     return status;
 }

@@ -30,4 +30,9 @@ struct bittern_energy_activity {
     struct bittern_energy_layer_load *loads; /* [layer_count], an image of that run */
 };
 
+/* From memory; `name` stands in messages. */
+bittern_status energy_activity_parse(const char *name, const char *text, size_t size,
+                                     struct bittern_energy_activity **out,
+                                     struct bittern_error *err);
+
 #endif

@@ -14,9 +14,9 @@ struct energy_json {
     struct bittern_error *err;
 };
 
-/* Parse `size` bytes, and check `format` and `version`; *root is to be freed with cJSON_Delete. */
+/* Parse `size` bytes, and check `format` and `version`; *out is to be freed with cJSON_Delete. */
 bittern_status energy_json_parse(const char *file, const char *data, size_t size,
-                                 const char *format, int version, cJSON **root,
+                                 const char *format, int version, cJSON **out,
                                  struct bittern_error *err);
 
 bittern_status energy_json_number(const struct energy_json *json, const char *key, double minimum,

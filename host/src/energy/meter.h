@@ -8,7 +8,7 @@
 bittern_status energy_meter_open(enum bittern_energy_source source,
                                  const struct bittern_energy_meter_options *options,
                                  const struct energy_reader *reader,
-                                 struct bittern_energy_meter **meter, struct bittern_error *err);
+                                 struct bittern_energy_meter **out, struct bittern_error *err);
 
 void energy_meter_begin(struct bittern_energy_meter *meter);
 void energy_meter_sample(struct bittern_energy_meter *meter);
