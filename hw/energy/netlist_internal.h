@@ -57,6 +57,11 @@ struct netlist {
     struct event_list wheel[WHEEL];
 };
 
+/* Of a net that is a wire: the net that it is a wire of. */
+int netlist_resolve(const struct netlist *netlist, int net);
+/* Once all cells are there; `path` stands in messages. */
+bittern_status netlist_finish(struct netlist *netlist, const char *path, struct bittern_error *err);
+
 /* A LUT of every stream. */
 uint64_t cell_evaluate_lut(const struct netlist *netlist, const struct cell *cell);
 /* O in values[0..bits), CO behind it. */
