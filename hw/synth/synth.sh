@@ -71,7 +71,7 @@ if ! yosys -q -p "
     opt_lut_ins -tech xilinx
     clean
     hierarchy -check
-    write_blif $base.blif
+    write_blif -cname -param $base.blif
 " >"$base.log" 2>&1; then
     tail -n 20 "$base.log" >&2
     echo "$0: Yosys failed; see $base.log" >&2
