@@ -145,6 +145,60 @@ static void read_parameter(struct cell *cell)
         (struct pin){.name = copied(name), .net = (int)value};
 }
 
+/* Of a cell of the family. */
+static bool is_output(const char *pin)
+{
+    static const char *const starts[] = {"CO",          "Q",        "DO",           "SPO",
+                                         "DPO",         "P[",       "PCOUT",        "ACOUT",
+                                         "BCOUT",       "CARRYOUT", "CARRYCASCOUT", "CASCADEOUT",
+                                         "MULTSIGNOUT", "OVERFLOW", "PATTERN",      "UNDERFLOW"};
+    if (pin[0] == 'O' && (pin[1] == '\0' || pin[1] == '[' || (pin[1] >= '5' && pin[1] <= '6')))
+        return true;
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+        if (netlist_begins(pin, starts[i]))
+            return true;
+    return false;
+}
+
+/* Instances of models, and which pins drive nets. */
+static void link_cells(struct design *design)
+{
+    bool **driven = netlist_zeroed((size_t)design->count, sizeof(bool *)); /* by a model's ports */
+    int *model_of = NULL;
+    int known = 0;
+    /* Names of models and pins become numbers first, so that the tables know them all. */
+    for (int m = 0; m < design->count; m++)
+        net_of(design, design->models[m].name);
+    for (int m = 0; m < design->count; m++)
+        for (int c = 0; c < design->models[m].count; c++) {
+            struct cell *cell = &design->models[m].cells[c];
+            net_of(design, cell->type);
+            for (int i = 0; design->count > 1 && i < cell->count; i++)
+                net_of(design, cell->pins[i].name);
+        }
+    known = design->net_count;
+    model_of = netlist_zeroed((size_t)known, sizeof(int));
+    for (int m = 0; m < design->count; m++) {
+        model_of[net_of(design, design->models[m].name)] = m + 1;
+        driven[m] = netlist_zeroed((size_t)known, sizeof(bool));
+        for (int i = 0; i < design->models[m].output_count; i++)
+            driven[m][design->models[m].outputs[i]] = true;
+    }
+    for (int m = 0; m < design->count; m++)
+        for (int c = 0; c < design->models[m].count; c++) {
+            struct cell *cell = &design->models[m].cells[c];
+            cell->child = model_of[net_of(design, cell->type)] - 1;
+            for (int i = 0; i < cell->count; i++)
+                cell->pins[i].output = cell->child >= 0
+                                           ? driven[cell->child][net_of(design, cell->pins[i].name)]
+                                           : is_output(cell->pins[i].name);
+        }
+    for (int m = 0; m < design->count; m++)
+        free(driven[m]);
+    free(driven);
+    free(model_of);
+}
+
 void netlist_read_design(struct design *design, FILE *file)
 {
     char *line = must(malloc(LINE_ROOM));
@@ -179,6 +233,7 @@ void netlist_read_design(struct design *design, FILE *file)
         }
     }
     free(line);
+    link_cells(design);
 }
 
 int netlist_pin_net(const struct cell *cell, const char *name)
@@ -251,29 +306,7 @@ int netlist_memory_sites(const struct cell *cell)
     return 0;
 }
 
-bool netlist_is_output(const char *pin)
-{
-    static const char *const starts[] = {"CO",          "Q",        "DO",           "SPO",
-                                         "DPO",         "P[",       "PCOUT",        "ACOUT",
-                                         "BCOUT",       "CARRYOUT", "CARRYCASCOUT", "CASCADEOUT",
-                                         "MULTSIGNOUT", "OVERFLOW", "PATTERN",      "UNDERFLOW"};
-    if (pin[0] == 'O' && (pin[1] == '\0' || pin[1] == '[' || (pin[1] >= '5' && pin[1] <= '6')))
-        return true;
-    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
-        if (netlist_begins(pin, starts[i]))
-            return true;
-    return false;
-}
-
 bool netlist_is_clock(const char *pin)
 {
     return strcmp(pin, "C") == 0 || strcmp(pin, "WCLK") == 0 || netlist_begins(pin, "CLK");
-}
-
-struct model *netlist_find_model(const struct design *design, const char *name)
-{
-    for (int m = 0; m < design->count; m++)
-        if (strcmp(design->models[m].name, name) == 0)
-            return &design->models[m];
-    return NULL;
 }

@@ -16,6 +16,7 @@ enum { NET_ZERO, NET_ONE, NET_UNDEFINED, NET_FIRST };
 struct pin {
     const char *name;
     int net;
+    bool output;
 };
 
 struct cell {
@@ -25,6 +26,7 @@ struct cell {
     int count;
     struct pin *parameters; /* with their low bits in place of a net */
     int parameter_count;
+    int child; /* number of the model that it is an instance of, or -1 */
 };
 
 struct model {
@@ -49,7 +51,6 @@ void *netlist_zeroed(size_t count, size_t size);
 void *netlist_grown(void *memory, int count, int *room, size_t size);
 
 void netlist_read_design(struct design *design, FILE *file);
-struct model *netlist_find_model(const struct design *design, const char *name);
 
 /* The net at a pin, NET_UNDEFINED where there is none. */
 int netlist_pin_net(const struct cell *cell, const char *name);
@@ -60,7 +61,6 @@ int netlist_parameter(const struct cell *cell, const char *name, int otherwise);
 bool netlist_begins(const char *text, const char *start);
 bool netlist_is_constant(int net);
 bool netlist_is_ff(const struct cell *cell);
-bool netlist_is_output(const char *pin);
 bool netlist_is_clock(const char *pin);
 /* Inputs of a LUT, 0 where the cell is none; positions of a carry cell; sites of LUTs that are
  * memory. */

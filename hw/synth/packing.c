@@ -48,7 +48,7 @@ static void collect_luts(struct packing *packing, const struct model *model)
         int index = add_lut(packing, packing_resolve(packing, netlist_pin_net(cell, "O")), -1);
         packing->lut_of[packing->luts[index].output] = index;
         for (int i = 0; i < cell->count; i++)
-            if (!netlist_is_output(cell->pins[i].name))
+            if (!cell->pins[i].output)
                 add_input(packing, index, packing_resolve(packing, cell->pins[i].net));
     }
 }
@@ -99,7 +99,7 @@ static void collect_fabric(struct packing *packing, const struct model *model)
         for (int i = 0; i < cell->count; i++) {
             const char *pin = cell->pins[i].name;
             int net = packing_resolve(packing, cell->pins[i].net);
-            if (netlist_is_output(pin) || strcmp(cell->type, "$wire") == 0)
+            if (cell->pins[i].output || strcmp(cell->type, "$wire") == 0)
                 continue;
             if ((netlist_is_ff(cell) && strcmp(pin, "D") == 0) ||
                 (netlist_carry_size(cell) && !strcmp(pin, "CI")))
@@ -306,7 +306,7 @@ static bool *find_read(const struct packing *packing, const struct model *model)
     for (int c = 0; c < model->count; c++) {
         const struct cell *cell = &model->cells[c];
         for (int i = 0; i < cell->count; i++)
-            if (!netlist_is_output(cell->pins[i].name) && strcmp(cell->type, "$wire") != 0 &&
+            if (!cell->pins[i].output && strcmp(cell->type, "$wire") != 0 &&
                 !(netlist_carry_size(cell) && strcmp(cell->pins[i].name, "CI") == 0))
                 read[packing_resolve(packing, cell->pins[i].net)] = true;
     }

@@ -187,7 +187,7 @@ static void dsp_depth(struct timing *timing, const struct cell *cell, struct dep
         if (!ways[i].ends)
             begin(into, ways[i].luts, ways[i].chains);
     for (int i = 0; i < cell->count; i++) {
-        if (netlist_is_output(cell->pins[i].name))
+        if (cell->pins[i].output)
             continue;
         struct dsp_way way = dsp_input(cell, cell->pins[i].name);
         if (!way.ends)
@@ -199,8 +199,7 @@ static void dsp_depth(struct timing *timing, const struct cell *cell, struct dep
 static const char *pin_of_net(const struct timing *timing, const struct cell *cell, int net)
 {
     for (int i = 0; i < cell->count; i++)
-        if (netlist_is_output(cell->pins[i].name) &&
-            packing_resolve(timing->packing, cell->pins[i].net) == net)
+        if (cell->pins[i].output && packing_resolve(timing->packing, cell->pins[i].net) == net)
             return cell->pins[i].name;
     return "";
 }
@@ -258,7 +257,7 @@ static struct end *collect_ends(const struct timing *timing, int *count)
                               .pin = cell != NULL ? cell->pins[i].name : "",
                               .net = cell != NULL ? cell->pins[i].net : model->outputs[i]};
             end.net = packing_resolve(timing->packing, end.net);
-            if (cell != NULL && (netlist_is_output(end.pin) || netlist_is_clock(end.pin)))
+            if (cell != NULL && (cell->pins[i].output || netlist_is_clock(end.pin)))
                 continue;
             if (cell != NULL && netlist_begins(cell->type, "DSP48")) {
                 struct dsp_way way = dsp_input(cell, end.pin);
@@ -296,7 +295,7 @@ static void open_timing(struct timing *timing, const struct packing *packing,
         timing->cell_of[net] = -1;
     for (int c = 0; c < model->count; c++)
         for (int i = 0; i < model->cells[c].count; i++)
-            if (netlist_is_output(model->cells[c].pins[i].name))
+            if (model->cells[c].pins[i].output && strcmp(model->cells[c].type, "$wire") != 0)
                 timing->cell_of[packing_resolve(packing, model->cells[c].pins[i].net)] = c;
 }
 
@@ -336,6 +335,25 @@ void timing_measure_depth(const struct packing *packing, const struct model *mod
     close_timing(&timing);
 }
 
+int timing_measure_border(const struct packing *packing, const struct model *model, bool kept)
+{
+    struct timing timing;
+    open_timing(&timing, packing, model);
+    int count, most = 0;
+    struct end *ends = collect_ends(&timing, &count);
+    for (int e = 0; e < count; e++) {
+        if (ends[e].cell != NULL ? ends[e].cell->child < 0 : !kept)
+            continue;
+        struct depths depths = end_depth(&timing, &ends[e]);
+        for (int chains = 0; chains < TIMING_CHAINS; chains++)
+            if (depths.at[chains] >= 0 && depths.at[chains] + chains * TIMING_BORDER_CHAIN > most)
+                most = depths.at[chains] + chains * TIMING_BORDER_CHAIN;
+    }
+    free(ends);
+    close_timing(&timing);
+    return most;
+}
+
 /* ---- Paths, in words ---- */
 
 struct path {
@@ -348,7 +366,7 @@ static const char *cell_net_name(const struct timing *timing, const struct desig
                                  const struct cell *cell)
 {
     for (int i = 0; i < cell->count; i++)
-        if (netlist_is_output(cell->pins[i].name) && !netlist_is_constant(cell->pins[i].net))
+        if (cell->pins[i].output && !netlist_is_constant(cell->pins[i].net))
             return design->names[packing_resolve(timing->packing, cell->pins[i].net)];
     return cell->name;
 }

@@ -18,11 +18,18 @@
 
 #include "packing.h"
 
-enum { TIMING_CHAINS = 4 }; /* carry chains of a path that are told apart: 0, 1, 2, more */
+enum {
+    TIMING_CHAINS = 4, /* carry chains of a path that are told apart: 0, 1, 2, more */
+    TIMING_BORDER_CHAIN = 1000,
+};
 
 /* The most LUTs by carry chains, -1 where there is no such path. */
 void timing_measure_depth(const struct packing *packing, const struct model *model,
                           int depth[TIMING_CHAINS]);
+
+/* The most LUTs between registers and the inputs of kept modules, or, within a kept module, between
+ * registers and its outputs; more than any path has where a chain is on the way. */
+int timing_measure_border(const struct packing *packing, const struct model *model, bool kept);
 
 /* The deepest paths, one for each register, whatever bit of it, of at least `luts` LUTs, a chain
  * counted as one LUT, or with two chains; at most `most` of them. */
