@@ -103,7 +103,8 @@ module layer_issue #(
     wire [15:0] plane_after      = last_plane ? PARAMETER_ROWS : plane_after_reg;
     wire        plane_end        = issue_step && step_last;
 
-    wire        step_there       = {{(16-ROW_BITS){1'b0}}, step_row} < ready_plane_reg &&
+    // The ring holds 2 ** ROW_BITS rows, so that no more can be ready; less than none has bit 15.
+    wire        step_there       = {1'b0, step_row} < ready_plane_reg[ROW_BITS:0] &&
                                    !ready_plane_reg[15] && moved_reg == 2'd0;
     wire        parameters_there = (ready_rows_reg[15:2] != 14'd0 ||
                                     parameter_row_reg < ready_rows_reg[1:0]) && !moved_reg[1];

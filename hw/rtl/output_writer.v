@@ -195,8 +195,7 @@ module output_writer #(
             wire pick_1    = use_1 && bank_1 == i;
             wire pick_load = load_valid && load_bank == i;
             always @(posedge clk) begin
-                write_enable[i*BYTES +: BYTES] <= !rst_n ? {BYTES{1'b0}}
-                                                : pick_0 || pick_1 ? enable_2 : {BYTES{pick_load}};
+                write_enable[i*BYTES +: BYTES] <= pick_0 || pick_1 ? enable_2 : {BYTES{pick_load}};
                 write_row[i*ROW_BITS +: ROW_BITS] <= pick_0 ? address_0_2[ADDRESS_BITS-1:BANK_BITS]
                                                    : pick_1 ? address_1_2[ADDRESS_BITS-1:BANK_BITS]
                                                    : load_address[ADDRESS_BITS-1:BANK_BITS];

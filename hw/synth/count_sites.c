@@ -233,5 +233,6 @@ int main(int argc, char **argv)
         print_details(&design, paths);
     else
         print_whole(&design);
+    netlist_close(&design);
     return 0;
 }

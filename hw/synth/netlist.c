@@ -79,7 +79,7 @@ static struct cell *add_cell(struct model *model, const char *type)
 {
     model->cells = netlist_grown(model->cells, model->count, &model->room, sizeof(struct cell));
     struct cell *cell = &model->cells[model->count++];
-    *cell = (struct cell){.type = copied(type), .name = ""};
+    *cell = (struct cell){.type = copied(type), .name = copied("")};
     return cell;
 }
 
@@ -227,6 +227,7 @@ void netlist_read_design(struct design *design, FILE *file)
             read_outputs(design, model);
         } else if (cell != NULL && strcmp(word, ".cname") == 0) {
             char *name = strtok(NULL, " \n");
+            free(cell->name);
             cell->name = copied(name != NULL ? name : "");
         } else if (cell != NULL && strcmp(word, ".param") == 0) {
             read_parameter(cell);
@@ -234,6 +235,35 @@ void netlist_read_design(struct design *design, FILE *file)
     }
     free(line);
     link_cells(design);
+}
+
+static void free_pins(struct pin *pins, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(pins[i].name);
+    free(pins);
+}
+
+void netlist_close(struct design *design)
+{
+    for (int m = 0; m < design->count; m++) {
+        struct model *model = &design->models[m];
+        for (int c = 0; c < model->count; c++) {
+            free_pins(model->cells[c].pins, model->cells[c].count);
+            free_pins(model->cells[c].parameters, model->cells[c].parameter_count);
+            free(model->cells[c].type);
+            free(model->cells[c].name);
+        }
+        free(model->cells);
+        free(model->outputs);
+        free(model->name);
+    }
+    for (int net = 0; net < design->net_count; net++)
+        free(design->names[net]);
+    free(design->models);
+    free(design->names);
+    free(design->slots);
+    *design = (struct design){0};
 }
 
 int netlist_pin_net(const struct cell *cell, const char *name)

@@ -14,14 +14,14 @@
 enum { NET_ZERO, NET_ONE, NET_UNDEFINED, NET_FIRST };
 
 struct pin {
-    const char *name;
+    char *name;
     int net;
     bool output;
 };
 
 struct cell {
-    const char *type;
-    const char *name;
+    char *type;
+    char *name;
     struct pin *pins;
     int count;
     struct pin *parameters; /* with their low bits in place of a net */
@@ -51,6 +51,7 @@ void *netlist_zeroed(size_t count, size_t size);
 void *netlist_grown(void *memory, int count, int *room, size_t size);
 
 void netlist_read_design(struct design *design, FILE *file);
+void netlist_close(struct design *design);
 
 /* The net at a pin, NET_UNDEFINED where there is none. */
 int netlist_pin_net(const struct cell *cell, const char *name);

@@ -222,7 +222,6 @@ static const struct depths *net_depth(struct timing *timing, int net)
     if (netlist_is_constant(net)) {
         /* No path. */
     } else if (lut >= 0) {
-        begin(&result, 0, 0);
         for (int i = 0; i < packing->luts[lut].count; i++)
             follow(timing, &result, packing->luts[lut].inputs[i], 1, 0);
     } else if (packing->o_of[net] >= 0) {
