@@ -93,6 +93,10 @@ module axi_read_master #(
 
     // Beats up to the next multiple of BURST
     wire [BURST_BITS:0] room = BURST[BURST_BITS:0] - {1'b0, address_reg[BURST_BITS-1:0]};
+    // Whether the request ends before it: a sum beside that difference, not a compare behind it
+    wire [BURST_BITS:0] reach = {1'b0, address_reg[BURST_BITS-1:0]}
+                                + {1'b0, beats_reg[BURST_BITS-1:0]};
+    wire                short = beats_reg[15:BURST_BITS] == 0 && !reach[BURST_BITS];
     wire issue = state_reg == ISSUE && !halt && owner_ready && !arvalid_reg;
 
     assign grant         = issue ? 3'b001 << owner_reg : 3'b000;
@@ -129,7 +133,7 @@ module axi_read_master #(
             beats_reg   <= request_beats[16*pick +: 16];
         end
         if (state_reg == CUT)
-            cut_reg <= beats_reg < {{15-BURST_BITS{1'b0}}, room} ? beats_reg[BURST_BITS:0] : room;
+            cut_reg <= short ? beats_reg[BURST_BITS:0] : room;
         if (issue) begin
             araddr_reg  <= address_reg;
             arbeats_reg <= cut_reg - 1'b1;

@@ -157,7 +157,7 @@ module bittern_core #(
         .pixel(pixel), .last(group_last)
     );
 
-    layer_issue #(.WORD(WORD), .ROW_BITS(ROW_BITS)) u_issue (
+    layer_issue #(.WORD(WORD), .PX(PX), .ROW_BITS(ROW_BITS)) u_issue (
         .clk(clk), .rst_n(rst_n), .ce(ce), .start(start_reg), .wait_input(wait_input),
         .planes(desc[32*2 +: 4]), .multipliers(desc[32*3 +: 64]), .tiles(desc[32*5 +: 16]),
         .rows_per_plane(desc[32*31 +: 16]), .rows_per_tile(desc[32*31 + 16 +: 16]),

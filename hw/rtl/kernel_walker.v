@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of one pass over a layer's kernel, again and again, each as an address offset that is
 // common to all lanes: for R, for S (windows of a sum pool), then the taps (r, s, c), two half
-// words at once. A queue holds up to 16 steps ready; one step a cycle; the first is ready nine
+// words at once. A queue holds up to 16 steps ready; one step a cycle; the first is ready ten
 // cycles after `start`.
 //
 //     offset = c * plane_pitch + row part + column part,   row = R * sum_stride_y + r
@@ -68,6 +68,7 @@ module kernel_walker #(
     reg  [11:0] column_base_reg;  // S * sum_stride_x
     reg  [11:0] row_base_reg;     // R * sum_stride_y
     wire [4:0]  queue_count;
+    wire        queue_empty;
 
     wire        advance    = active_reg && !load_reg && queue_count < 5'd8;
     wire        sum_x_end  = sum_x_reg == sum_w_last;
@@ -123,10 +124,11 @@ module kernel_walker #(
 
     // ---- Offsets, in five stages -----------------------------------------------------------------
 
-    // Stage 1: rows and columns, planes' offsets.
+    // Stage 1: rows and columns, planes' offsets (which have a second register, so that no sum in a
+    // DSP block waits for another).
     reg [11:0]             row_1 [0:1];
     reg [11:0]             column_1 [0:1];
-    reg [15:0]             c_1 [0:1];
+    reg [ADDRESS_BITS-1:0] plane_1 [0:1];
     reg [2:0]              ends_1;      // hi exists, hi last, lo last
     reg                    last_1;
     reg [ROW_BITS-1:0]     weight_row_1;
@@ -161,15 +163,15 @@ module kernel_walker #(
         row_1[1]    <= row_base_reg + {3'd0, hi_r};
         column_1[0] <= column_base_reg + {4'd0, lo_s};
         column_1[1] <= column_base_reg + {4'd0, hi_s};
-        c_1[0]      <= lo_c;
-        c_1[1]      <= hi_c;
+        plane_1[0]  <= lo_c * plane_pitch;
+        plane_1[1]  <= hi_c * plane_pitch;
         ends_1      <= {{7'd0, hi_r} < kernel_h, hi_c == last_c, lo_c == last_c};
         last_1      <= tap_end_reg && sum_x_end && sum_y_end;
         weight_row_1  <= !int_mode ? step_count_reg : wide ? step_count_reg >> 2 : step_count_reg >> 3;
         weight_part_1 <= wide ? {1'b0, step_count_reg[1:0]} : step_count_reg[2:0];
 
-        plane_2[0]       <= c_1[0] * plane_pitch;
-        plane_2[1]       <= c_1[1] * plane_pitch;
+        plane_2[0]       <= plane_1[0];
+        plane_2[1]       <= plane_1[1];
         row_part_2[0]    <= row_index_0 * row_pitch;
         row_part_2[1]    <= row_index_1 * row_pitch;
         column_part_2[0] <= column_index_0 + (phase && column_1[0][0] ? column_phase : 0);
@@ -202,7 +204,7 @@ module kernel_walker #(
         .pop(pop), .valid(valid),
         .head({lo_offset, hi_offset, lo_row, lo_column, hi_row, hi_column,
                hi_exists, hi_last, lo_last, weight_row, weight_part, last}),
-        .count(queue_count)
+        .count(queue_count), .empty(queue_empty)
     );
 endmodule
 

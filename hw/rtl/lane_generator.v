@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The groups of PX output pixels that a layer works on, tile after tile without end: for each lane
 // its place in the feature memory and its coordinates. A queue holds up to 16 groups ready; a
-// group takes two cycles, and one that ends a tile two more. The first is ready 2 * PX + 10 cycles
+// group takes two cycles, and one that ends a tile two more. The first is ready 2 * PX + 12 cycles
 // after `start`.
 `default_nettype none
 
@@ -58,6 +58,7 @@ module lane_generator #(
     reg [2:0]           state_reg;
     reg [SEED_BITS-1:0] seed_lane_reg;
     wire [4:0]          queue_count;
+    wire                queue_empty;
     wire                ended;
     wire                room    = queue_count < 5'd8;
     wire                seed_last = seed_lane_reg == LAST_LANE;
@@ -120,15 +121,23 @@ module lane_generator #(
 
     reg [ADDRESS_BITS-1:0] base_reg;
     reg [31:0]             tile_reg;
-    wire [31:0]            tile_mask = (32'd1 << tile_shift) - 32'd1;
+    reg [31:0]             tile_mask_reg;    // tile_shift ones
+    reg                    tile_last_reg;    // tile_reg is all of them; needed two cycles later
+    integer                i;
+
+    always @(posedge clk) begin
+        for (i = 0; i < 32; i = i + 1)
+            tile_mask_reg[i] <= i[5:0] < {1'b0, tile_shift};
+        tile_last_reg <= tile_reg == tile_mask_reg;
+    end
 
     always @(posedge clk)
         if (start) begin
             base_reg <= base;
             tile_reg <= 32'd0;
         end else if (state_reg == PREPARE && ended) begin
-            tile_reg <= (tile_reg == tile_mask) ? 32'd0 : tile_reg + 32'd1;
-            if (tile_reg == tile_mask)
+            tile_reg <= tile_last_reg ? 32'd0 : tile_reg + 32'd1;
+            if (tile_last_reg)
                 base_reg <= base_reg + tile_step;
         end
 
@@ -136,8 +145,8 @@ module lane_generator #(
 
     wire [ENTRY_BITS-1:0] entry;
     wire [ENTRY_BITS-1:0] head;
-    reg  [4:0]            valid_reg;
-    reg  [4:1]            last_reg;   // from stage 2 on
+    reg  [5:0]            valid_reg;
+    reg  [5:1]            last_reg;   // from stage 2 on
     wire [PX*12-1:0]      image_number;
 
     // A group is the last where the group behind it begins past the end.
@@ -145,10 +154,10 @@ module lane_generator #(
 
     always @(posedge clk) begin
         if (!rst_n || start)
-            valid_reg <= 5'd0;
+            valid_reg <= 6'd0;
         else
-            valid_reg <= {valid_reg[3:0], emit};
-        last_reg <= {last_reg[3:1], ended};
+            valid_reg <= {valid_reg[4:0], emit};
+        last_reg <= {last_reg[4:1], ended};
     end
 
     genvar j;
@@ -156,7 +165,7 @@ module lane_generator #(
         for (j = 0; j < PX; j = j + 1) begin : g_lane
             wire [51:0] digits;
             reg  [51:0] first_reg;
-            reg  [35:0] pixel_1, pixel_2, pixel_3, pixel_4, pixel_5;
+            reg  [35:0] pixel_1, pixel_2, pixel_3, pixel_4, pixel_5, pixel_6;
             wire [ADDRESS_BITS-1:0] lane_place;
             wire [13:0] lane_iy, lane_ix;
             wire lane_counts;
@@ -169,6 +178,7 @@ module lane_generator #(
                 pixel_3 <= pixel_2;
                 pixel_4 <= pixel_3;
                 pixel_5 <= pixel_4;
+                pixel_6 <= pixel_5;
             end
 
             lane_counter u_counter (
@@ -184,19 +194,19 @@ module lane_generator #(
             );
             assign image_number[12*j +: 12] = digits[51:40];
             assign entry[1 + j*LANE_BITS +: LANE_BITS] =
-                {lane_place, lane_iy, lane_ix, lane_counts, pixel_5};
+                {lane_place, lane_iy, lane_ix, lane_counts, pixel_6};
 
             assign {place[j*ADDRESS_BITS +: ADDRESS_BITS], iy[14*j +: 14], ix[14*j +: 14],
                     counts[j], pixel[36*j +: 36]} = head[1 + j*LANE_BITS +: LANE_BITS];
         end
     endgenerate
-    assign entry[0] = last_reg[4];
+    assign entry[0] = last_reg[5];
     assign last     = head[0];
 
     core_fifo #(.WIDTH(ENTRY_BITS), .DEPTH_LOG2(4)) u_queue (
         .clk(clk), .clear(!rst_n || start),
-        .push(valid_reg[4]), .data(entry),
-        .pop(pop), .valid(valid), .head(head), .count(queue_count)
+        .push(valid_reg[5]), .data(entry),
+        .pop(pop), .valid(valid), .head(head), .count(queue_count), .empty(queue_empty)
     );
 endmodule
 

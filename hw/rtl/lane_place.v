@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a lane's pixel number to its place: word address of tap 0 of plane 0, the coordinates that
-// padding is judged by, and whether the lane counts at all. Five stages, one lane a cycle.
+// padding is judged by, and whether the lane counts at all. Six stages, one lane a cycle.
 //
 //     y = py * pool_stride_y + wy - pool_top         iy = y * stride_y - pad_top
 //     place = base + n * image_pitch + (y or y * stride_y) * row_pitch + (x or x * stride_x)
@@ -23,7 +23,7 @@ module lane_place #(
     input  wire [15:0]             conv_height,
     input  wire [ADDRESS_BITS-1:0] row_pitch,
     input  wire [ADDRESS_BITS-1:0] image_pitch,
-    // Five cycles later.
+    // Six cycles later.
     output reg  [ADDRESS_BITS-1:0] place,
     output reg  signed [13:0]      iy,
     output reg  signed [13:0]      ix,
@@ -41,13 +41,15 @@ module lane_place #(
     reg signed [13:0] y_3, x_3, y_strided_3, x_strided_3;
     reg               counts_3;
     reg [ADDRESS_BITS-1:0] image_3;
-    reg [ADDRESS_BITS-1:0] row_4, column_4;
-    reg signed [13:0] iy_4, ix_4;
+    reg signed [13:0] y_4, x_4, y_strided_4, x_strided_4;
     reg               counts_4;
     reg [ADDRESS_BITS-1:0] image_4;
+    reg [ADDRESS_BITS-1:0] row_5, near_5;
+    reg signed [13:0] iy_5, ix_5;
+    reg               counts_5;
 
-    wire signed [13:0] y_address = phase ? y_3 : y_strided_3;
-    wire signed [13:0] x_address = phase ? x_3 : x_strided_3;
+    wire signed [13:0] y_address = phase ? y_4 : y_strided_4;
+    wire signed [13:0] x_address = phase ? x_4 : x_strided_4;
     // Sign extended or cut to an address.
     wire signed [ADDRESS_BITS+13:0] y_wide = {{ADDRESS_BITS{y_address[13]}}, y_address};
     wire signed [ADDRESS_BITS+13:0] x_wide = {{ADDRESS_BITS{x_address[13]}}, x_address};
@@ -73,17 +75,24 @@ module lane_place #(
         counts_3    <= in_batch_2 && {2'b0, y_2} < conv_height && {2'b0, x_2} < conv_width;
         image_3     <= image_2;
 
-        row_4       <= y_wide[ADDRESS_BITS-1:0] * row_pitch;
-        column_4    <= x_wide[ADDRESS_BITS-1:0];
-        iy_4        <= y_strided_3 - $signed({6'd0, stride[31:24]});
-        ix_4        <= x_strided_3 - $signed({6'd0, stride[23:16]});
+        // Products have two registers before anything is added to them, as a DSP block has.
+        y_4         <= y_3;
+        x_4         <= x_3;
+        y_strided_4 <= y_strided_3;
+        x_strided_4 <= x_strided_3;
         counts_4    <= counts_3;
         image_4     <= image_3;
 
-        place       <= image_4 + row_4 + column_4;
-        iy          <= iy_4;
-        ix          <= ix_4;
-        counts      <= counts_4;
+        row_5       <= y_wide[ADDRESS_BITS-1:0] * row_pitch;
+        near_5      <= image_4 + x_wide[ADDRESS_BITS-1:0];
+        iy_5        <= y_strided_4 - $signed({6'd0, stride[31:24]});
+        ix_5        <= x_strided_4 - $signed({6'd0, stride[23:16]});
+        counts_5    <= counts_4;
+
+        place       <= row_5 + near_5;
+        iy          <= iy_5;
+        ix          <= ix_5;
+        counts      <= counts_5;
     end
 endmodule
 

@@ -6,8 +6,10 @@
 `default_nettype none
 
 module layer_issue #(
-    // Bits of a word (parameters are 128 bits a channel), of a row number in the weight ring.
+    // Bits of a word (parameters are 128 bits a channel), lanes, bits of a row number in the weight
+    // ring.
     parameter WORD = 128,
+    parameter PX = 4,
     parameter ROW_BITS = 9
 ) (
     input  wire                clk,
@@ -64,6 +66,9 @@ module layer_issue #(
     reg [15:0] base_row_reg;      // tile_row_reg + plane_row_reg
     reg [15:0] ready_rows_reg;    // rows of this tile that are there (and more)
     reg [15:0] ready_plane_reg;   // rows of this plane that are there
+    reg [15:0] base_after_reg;    // base_row_reg and ready_plane_reg of the plane behind this one:
+    reg [15:0] ready_after_reg;   // what to go on with is known before the step that ends this one
+    reg        settles_reg;       // they still belong to this plane
     reg [15:0] tiles_left_reg;
     reg [3:0]  plane_reg;
     reg [63:0] multipliers_reg;
@@ -76,18 +81,39 @@ module layer_issue #(
     reg [1:0]  moved_reg;         // the numbers of ready rows belong to another tile still
     reg        last_plane_reg;
 
-    // Numbers of ready rows are up to two cycles old, which makes them smaller only.
-    wire [15:0] ready_plane      = ready_rows_reg - plane_row_reg;
-    wire [15:0] ready_next_plane = ready_rows_reg - plane_after_reg;
-    wire [15:0] ready_first      = ready_rows_reg - PARAMETER_ROWS;
+    // Images that are there, as of a cycle ago, which is only late: all of them, those of the group
+    // at hand (unless it has gone since), those of it and of the group behind it (whose last image
+    // is at most PX later).
+    reg        all_images_reg, near_images_reg, far_images_reg;
+    reg [15:0] far_loaded_reg;    // images_loaded less PX, or 0
+    reg        group_gone_reg;
 
-    wire        step_there       = {{(16-ROW_BITS){1'b0}}, step_row} < ready_plane_reg &&
+    localparam [15:0] FAR = PX[15:0];
+    localparam FAR_BITS = $clog2(PX);
+
+    always @(posedge clk) begin
+        far_loaded_reg  <= images_loaded[15:FAR_BITS] == 0 ? 16'd0 : images_loaded - FAR;
+        all_images_reg  <= !wait_input || images_loaded >= images;
+        near_images_reg <= group_valid && {4'd0, group_image} < images_loaded;
+        far_images_reg  <= group_valid && {4'd0, group_image} < far_loaded_reg;
+        group_gone_reg  <= group_pop;
+    end
+
+    // Numbers of ready rows are up to two cycles old, which makes them smaller only.
+    wire [15:0] plane_after      = last_plane ? PARAMETER_ROWS : plane_after_reg;
+    wire        plane_end        = issue_step && step_last;
+
+    // The ring holds 2 ** ROW_BITS rows, so that no more can be ready; less than none has bit 15.
+    wire        step_there       = {1'b0, step_row} < ready_plane_reg[ROW_BITS:0] &&
                                    !ready_plane_reg[15] && moved_reg == 2'd0;
-    wire        parameters_there = {14'd0, parameter_row_reg} < ready_rows_reg && !moved_reg[1];
+    wire        parameters_there = (ready_rows_reg[15:2] != 14'd0 ||
+                                    parameter_row_reg < ready_rows_reg[1:0]) && !moved_reg[1];
     wire        row_there        = parameters_reg ? parameters_there : step_there;
-    wire        image_there      = !wait_input || images_loaded >= images ||
-                                   {4'd0, group_image} < images_loaded;
-    wire        can_step         = running_reg && !parameters_reg && step_valid && group_valid;
+    wire        image_there      = all_images_reg || far_images_reg ||
+                                   (near_images_reg && !group_gone_reg);
+    // A plane of one step waits a cycle for what is to come after it; its sums take longer anyway.
+    wire        can_step         = running_reg && !parameters_reg && step_valid && group_valid &&
+                                   !(settles_reg && step_last);
     wire        can_load         = running_reg && parameters_reg && parameter_sets_reg != 2'd2;
     wire [15:0] address          = parameters_reg ? tile_row_reg + {14'd0, parameter_row_reg}
                                  : base_row_reg + {{(16-ROW_BITS){1'b0}}, step_row};
@@ -114,12 +140,12 @@ module layer_issue #(
         ring_release      <= rst_n && tile_end;
         ring_release_rows <= rows_per_tile;
         ready_rows_reg    <= ring_rows_loaded - tile_row_reg;
-        ready_plane_reg   <= issue_step && step_last ? (last_plane ? ready_first : ready_next_plane)
-                                                     : ready_plane;
+        ready_after_reg   <= ready_rows_reg - plane_after;
+        ready_plane_reg   <= plane_end ? ready_after_reg : ready_rows_reg - plane_row_reg;
         moved_reg         <= tile_end || start ? 2'd3 : {1'b0, moved_reg[1]};
-        base_row_reg      <= issue_step && step_last && !last_plane ? tile_row_reg + plane_after_reg
-                           : issue_step && step_last ? tile_row_reg + PARAMETER_ROWS
-                                                     : tile_row_reg + plane_row_reg;
+        base_after_reg    <= tile_row_reg + plane_after;
+        base_row_reg      <= plane_end ? base_after_reg : tile_row_reg + plane_row_reg;
+        settles_reg       <= plane_end && planes != 4'd1;
 
         if (!rst_n)
             tile_row_reg <= 16'd0;

@@ -25,20 +25,20 @@ module output_address #(
 );
     localparam WIDEN = ADDRESS_BITS - 13;
 
-    reg [11:0]             n_1;
     reg [12:0]             y_1, x_1;
-    reg [ADDRESS_BITS-1:0] image_2, row_2, column_2, phase_2, far_3, near_3, sum_4;
+    reg [ADDRESS_BITS-1:0] image_1, image_2, row_2, column_2, phase_2, far_3, near_3, sum_4;
 
     wire [ADDRESS_BITS-1:0] y_index = phase ? {{WIDEN{1'b0}}, 1'b0, y_1[12:1]} : {{WIDEN{1'b0}}, y_1};
     wire [ADDRESS_BITS-1:0] x_index = phase ? {{WIDEN{1'b0}}, 1'b0, x_1[12:1]} : {{WIDEN{1'b0}}, x_1};
 
-    // Products are cut to an address: the compiler keeps them within.
+    // Products are cut to an address: the compiler keeps them within. One of the two that are added
+    // up has a second register, so that no sum in a DSP block waits for another.
     always @(posedge clk) begin
-        n_1 <= pixel[35:24];
-        y_1 <= {1'b0, pixel[23:12]} + {12'd0, phase && row_offset};
-        x_1 <= {1'b0, pixel[11:0]} + {12'd0, phase && column_offset};
+        image_1 <= pixel[35:24] * image_pitch;
+        y_1     <= {1'b0, pixel[23:12]} + {12'd0, phase && row_offset};
+        x_1     <= {1'b0, pixel[11:0]} + {12'd0, phase && column_offset};
 
-        image_2  <= n_1 * image_pitch;
+        image_2  <= image_1;
         row_2    <= y_index * row_pitch;
         column_2 <= x_index + (phase && x_1[0] ? column_phase : 0);
         phase_2  <= phase && y_1[0] ? row_phase : 0;

@@ -90,12 +90,13 @@ module output_stage #(
     reg  [GROUP_BITS-1:0] group_reg;
     reg                   hold_reg;
     wire                  capture = offer && ce;
-    wire                  group_valid;
+    wire                  group_valid, group_empty;
     wire [4:0]            group_count;
 
     core_fifo #(.WIDTH(GROUP_BITS), .DEPTH_LOG2(4)) u_groups (
         .clk(clk), .clear(!rst_n || start), .push(group_push), .data(group),
-        .pop(capture), .valid(group_valid), .head(group_head), .count(group_count)
+        .pop(capture), .valid(group_valid), .head(group_head), .count(group_count),
+        .empty(group_empty)
     );
 
     wire               first_plane = group_reg[36*PX + PX + 10];
@@ -164,12 +165,13 @@ module output_stage #(
     reg  [QUEUE_LOG2:0] room_reg;        // entries that the queue can still take, all under way counted
     reg  [3:0]          lanes_less_reg;  // lanes less those of a step
     reg                 one_step_reg;    // a group is a single step
+    reg  [15:0]         window_last_reg; // window_reg of a step that ends the window, or less
 
     wire                must_switch = first_group && !switched_reg;
     wire [LANE_BITS:0]  lane_next   = lane_reg + (pair ? 2 : 1);
     wire                step        = hold_reg && !must_switch && room_reg != 0;
     wire [15:0]         window_next = window_reg + (pair ? 16'd2 : 16'd1);
-    wire                window_end  = !pool || window_next >= window_size;
+    wire                window_end  = !pool || window_reg >= window_last_reg;
 
     assign parameters_load = hold_reg && must_switch && waiting_full_reg && quiet_reg == 4'd0;
 
@@ -183,6 +185,8 @@ module output_stage #(
     always @(posedge clk) begin
         lanes_less_reg <= lanes[3:0] - (pair ? 4'd2 : 4'd1);
         one_step_reg   <= lanes[3:0] <= (pair ? 4'd2 : 4'd1);
+        // Not below 0 where it matters: with `pair` and `pool` the size is even.
+        window_last_reg <= window_size - (pair ? 16'd2 : 16'd1);
     end
 
     always @(posedge clk) begin
@@ -363,7 +367,7 @@ module output_stage #(
     wire                  done_empty  = done_valid && !(done_end && counts_0);
     wire                  plane_empty = valid_0 && !valid_pipe[0];
 
-    wire                  queue_valid, queue_take;
+    wire                  queue_valid, queue_empty, queue_take;
     wire [QUEUE_BITS-1:0] queue_head;
     wire [QUEUE_LOG2:0]   queue_count;
     wire [8*OC-1:0]       signs;
@@ -376,21 +380,25 @@ module output_stage #(
         .push(emit && !result),
         .data({counts_1, position_reg, address_0[ADDRESS_BITS-1:0], address_1_5[ADDRESS_BITS-1:0],
                threshold ? signs : bytes}),
-        .pop(queue_take), .valid(queue_valid), .head(queue_head), .count(queue_count)
+        .pop(queue_take), .valid(queue_valid), .head(queue_head), .count(queue_count),
+        .empty(queue_empty)
     );
 
-    // Steps take room, what is empty or has gone gives it back: -1 to 3 in all.
-    wire [1:0]          given       = {1'b0, done_empty} + {1'b0, plane_empty}
-                                    + {1'b0, queue_take || result_take};
-    wire [2:0]          change      = {1'b0, given} - {2'b0, step};
-    wire [QUEUE_LOG2:0] room_change = {{(QUEUE_LOG2-2){change == 3'b111}}, change};
+    // Steps take room, what is empty or has gone gives it back: -1 to 3 in all. One sum, with what
+    // has gone, known last, as its carry-in.
+    wire [2:0]            change      = step ? (done_empty && plane_empty ? 3'd1
+                                                : done_empty || plane_empty ? 3'd0 : 3'b111)
+                                      : {1'b0, done_empty && plane_empty, done_empty ^ plane_empty};
+    wire [QUEUE_LOG2:0]   room_change = {{(QUEUE_LOG2-2){change[2]}}, change};
+    wire [QUEUE_LOG2+1:0] room_next   = {room_reg, 1'b1}
+                                      + {room_change, queue_take || result_take};
 
     // Results go one at a time: there is room for one step only.
     always @(posedge clk) begin
         if (!rst_n || start)
             room_reg <= result ? 1 : 1 << QUEUE_LOG2;
         else
-            room_reg <= room_reg + room_change;
+            room_reg <= room_next[QUEUE_LOG2+1:1];
         if (!rst_n)
             result_valid <= 1'b0;
         else if (emit && result)
@@ -418,7 +426,7 @@ module output_stage #(
         .write_enable(write_enable), .write_row(write_row), .write_data(write_data)
     );
 
-    assign idle = !hold_reg && !group_valid && !valid_0 && valid_pipe == 0 && writer_idle &&
+    assign idle = !hold_reg && group_empty && !valid_0 && valid_pipe == 0 && queue_empty && writer_idle &&
                   !result_valid;
 endmodule
 

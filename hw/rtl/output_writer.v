@@ -61,17 +61,18 @@ module output_writer #(
     reg [8*OC-1:0]         data_1;      // of pixel 0: bytes, or signs in the low bits
     reg [2*OC-1:0]         signs_1_1;   // of pixel 1
     reg [7:0]              left_1;      // words behind this one
+    reg                    last_1;      // there are none
     wire                   go_1;        // this word moves to stage 2
     wire [8*OC-1:0]        bytes_0, bytes_1;
 
-    assign take = valid && (!valid_1 || (go_1 && left_1 == 8'd0));
+    assign take = valid && (!valid_1 || (go_1 && last_1));
 
     always @(posedge clk) begin
         if (!rst_n)
             valid_1 <= 1'b0;
         else if (take)
             valid_1 <= 1'b1;
-        else if (go_1 && left_1 == 8'd0)
+        else if (go_1 && last_1)
             valid_1 <= 1'b0;
         if (take) begin
             two_1       <= two;
@@ -81,8 +82,10 @@ module output_writer #(
             data_1      <= signs && out_format == INTEGER ? bytes_0 : data;
             signs_1_1   <= data[4*OC-1:2*OC];
             left_1      <= writes - 8'd1;
+            last_1      <= writes == 8'd1;
         end else if (go_1) begin
             left_1      <= left_1 - 8'd1;
+            last_1      <= left_1 == 8'd1;
             address_0_1 <= address_0_1 + plane_pitch;
             data_1      <= dup ? data_1 >> 8 * DUP_CHANNELS : data_1 >> 8 * PLAIN_CHANNELS;
         end
@@ -192,8 +195,7 @@ module output_writer #(
             wire pick_1    = use_1 && bank_1 == i;
             wire pick_load = load_valid && load_bank == i;
             always @(posedge clk) begin
-                write_enable[i*BYTES +: BYTES] <= !rst_n ? {BYTES{1'b0}}
-                                                : pick_0 || pick_1 ? enable_2 : {BYTES{pick_load}};
+                write_enable[i*BYTES +: BYTES] <= pick_0 || pick_1 ? enable_2 : {BYTES{pick_load}};
                 write_row[i*ROW_BITS +: ROW_BITS] <= pick_0 ? address_0_2[ADDRESS_BITS-1:BANK_BITS]
                                                    : pick_1 ? address_1_2[ADDRESS_BITS-1:BANK_BITS]
                                                    : load_address[ADDRESS_BITS-1:BANK_BITS];

@@ -33,16 +33,18 @@ module tap_counter (
     wire [16:0] c_wrap  = {1'b0, c} + c_wrap_step_reg;
     wire        c_carry = !c_wrap[16];
 
+    // a + b + 1 is ~(~a + ~b). Written so, no mapper puts one adder for both behind the choice, which
+    // waits for the carry of the digit below.
     wire [9:0] s_plain_0 = {2'b0, s} + {2'b0, s_step};
-    wire [9:0] s_plain_1 = {2'b0, s} + {2'b0, s_step} + 10'd1;
+    wire [9:0] s_plain_1 = ~(~{2'b0, s} + ~{2'b0, s_step});
     wire [9:0] s_wrap_0  = {2'b0, s} + s_wrap_step_reg;
-    wire [9:0] s_wrap_1  = {2'b0, s} + s_wrap_step_reg + 10'd1;
+    wire [9:0] s_wrap_1  = ~(~{2'b0, s} + ~s_wrap_step_reg);
     wire       s_carry   = c_carry ? !s_wrap_1[9] : !s_wrap_0[9];
     wire [9:0] s_plain   = c_carry ? s_plain_1 : s_plain_0;
     wire [9:0] s_wrap    = c_carry ? s_wrap_1 : s_wrap_0;
 
     wire [8:0] r_plain_0 = r + {1'b0, r_step};
-    wire [8:0] r_plain_1 = r + {1'b0, r_step} + 9'd1;
+    wire [8:0] r_plain_1 = ~(~r + ~{1'b0, r_step});
 
     always @(posedge clk) begin
         c_wrap_step_reg <= {1'b0, c_step} - {1'b0, c_radix};

@@ -3,10 +3,13 @@
 # Maps a module of hw/rtl to a Xilinx family with Yosys, and prints what it occupies and how deep
 # its logic is (see count_sites.c for the rules).
 #
-# Usage: hw/synth/synth.sh TOP [-p PARAMETER=VALUE]... [--family xcup|xc7] [--modules] [--quiet]
+# Usage: hw/synth/synth.sh TOP [-p PARAMETER=VALUE]... [--family xcup|xc7] [--modules]
+#                          [--keep MODULE] [--quiet]
 #   --modules   keep the hierarchy, and list what each module holds
+#   --keep      map this module's instances once; the counts are of the whole, their depth as well
+#               (at most LUTs may lie before its inputs, nothing behind its outputs)
 #   --quiet     print the counts only, as "name value" lines
-# Leaves the netlist and the report in build/synth/TOP[-PARAMETER=VALUE...]-FAMILY[-modules].*
+# Leaves the netlist and the report in build/synth/TOP[-PARAMETER=VALUE...]-FAMILY[-modules][-kept].*
 #
 # The mapping is `synth_xilinx -nowidelut` but for two things, both because sites are the measure and
 # a LUT of up to five inputs may share one: ABC's costs say so, and the pass xilinx_dffopt is left
@@ -20,6 +23,7 @@ usage() {
 top=
 family=xcup
 modules=
+keep=
 flatten=-flatten
 quiet=
 chparam=
@@ -41,6 +45,11 @@ while [ $# -gt 0 ]; do
         modules=1
         flatten=
         ;;
+    --keep)
+        [ $# -gt 1 ] || usage
+        keep="setattr -mod -set keep_hierarchy 1 *$2"
+        shift
+        ;;
     --quiet) quiet=1 ;;
     -*) usage ;;
     *) top=$1 ;;
@@ -52,13 +61,14 @@ done
 cd "$(dirname "$0")/../.."
 out=build/synth
 mkdir -p "$out"
-base=$out/$top$name-$family${modules:+-modules}
+base=$out/$top$name-$family${modules:+-modules}${keep:+-kept}
 xilinx=+/xilinx
 # What must not reach the next run where this one fails.
 rm -f "$base.blif"
 if ! yosys -q -p "
     read_verilog -defer hw/rtl/*.v
     hierarchy -check -top $top $chparam
+    $keep
     synth_xilinx -family $family -nowidelut -noiopad -noclkbuf $flatten -top $top \
         -run begin:map_luts
     opt_expr -mux_undef -noclkinv
@@ -71,7 +81,7 @@ if ! yosys -q -p "
     opt_lut_ins -tech xilinx
     clean
     hierarchy -check
-    write_blif -param $base.blif
+    write_blif -cname -param $base.blif
 " >"$base.log" 2>&1; then
     tail -n 20 "$base.log" >&2
     echo "$0: Yosys failed; see $base.log" >&2

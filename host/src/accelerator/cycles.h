@@ -11,7 +11,7 @@
 
 /* Constants of the hardware, in cycles. */
 #define CYCLES_TILE 12     /* a tile: parameters, the array's first group, the last group's drain */
-#define CYCLES_LAYER 45    /* a layer: descriptor, flush of the output stage */
+#define CYCLES_LAYER 48    /* a layer: descriptor, flush of the output stage */
 #define CYCLES_TRANSFER 60 /* a load or a store: latency of the memory */
 #define CYCLES_IMAGE 24    /* an image of a load or a store: a burst of its own */
 #define CYCLES_RESULT 20   /* an output pixel's results on their way to memory, at least */
