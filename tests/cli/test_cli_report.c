@@ -329,6 +329,51 @@ static void a_failure_leaves_the_old_page(void **state)
     command_result_free(&result);
 }
 
+/* Run with a gnuplot of our own, a shell script; nothing may stay of it and of the page. */
+static void expect_with_gnuplot(const char *script, int exit_code, const char *message)
+{
+    struct command_result result;
+    char path[512];
+    char line[600];
+    (void)snprintf(path, sizeof path, "PATH=%s:%s", fixture_path("bin"), getenv("PATH"));
+    const struct command_options options = {.folder = fixture_path(""),
+                                            .environment = ARGS(path, "TMPDIR=.")};
+    (void)mkdir(fixture_path("bin"), 0777);
+    fixture_write_bytes("bin/gnuplot", script, strlen(script));
+    assert_int_equal(chmod(fixture_path("bin/gnuplot"), 0755), 0);
+    run_command(&result, &options,
+                ARGS(BITTERN_COMMAND, "report", "--bench", "rows.jsonl", "-o", "never.html"));
+    if (result.exit_code != exit_code || !strstr(result.err, message)) {
+        fail_msg("exit code %d, '%s'", result.exit_code, result.err);
+    }
+    command_result_free(&result);
+    (void)snprintf(line, sizeof line, "cd '%s' && ls -d bittern-report-* never.html* 2>/dev/null",
+                   fixture_path(""));
+    run_command(&result, NULL, ARGS("sh", "-c", line));
+    assert_string_equal(result.out, "");
+    command_result_free(&result);
+}
+
+/* Would catch: charts that are missing from a page that says that all is well; a child or a folder
+ * that outlives the command. */
+static void a_gnuplot_that_fails_is_told(void **state)
+{
+    (void)state;
+    expect_with_gnuplot("#!/bin/sh\necho '\"script\" line 7: bad' >&2\nexit 1\n", 1,
+                        "gnuplot failed: line 7: bad");
+    expect_with_gnuplot("#!/bin/sh\nexit 0\n", 1, "0.svg");
+    expect_with_gnuplot(
+        "#!/bin/sh\nfor i in 0 1 2 3 4 5 6 7 8 9; do echo '<svg><g>' >$i.svg; done\n", 1,
+        "left a chart unfinished");
+}
+
+/* Would catch: Ctrl-C that waits for gnuplot, or ends with another code. */
+static void an_interrupt_stops_gnuplot(void **state)
+{
+    (void)state;
+    expect_with_gnuplot("#!/bin/sh\nkill -INT $PPID\nexec sleep 100\n", 130, "nothing was written");
+}
+
 /* Would catch: a full disk that is not noticed. */
 static void a_full_disk_is_a_failure(void **state)
 {
@@ -355,6 +400,8 @@ int main(void)
         cmocka_unit_test(predictions_must_fit_the_data_set),
         cmocka_unit_test(wrong_command_lines_are_refused),
         cmocka_unit_test(a_failure_leaves_the_old_page),
+        cmocka_unit_test(a_gnuplot_that_fails_is_told),
+        cmocka_unit_test(an_interrupt_stops_gnuplot),
         cmocka_unit_test(a_full_disk_is_a_failure),
     };
     return cmocka_run_group_tests(tests, make_files, fixture_remove_folder);

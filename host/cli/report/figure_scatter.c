@@ -66,6 +66,9 @@ static void find_axes(const struct page *page, const struct scatter *s,
     x->log = x->low > 0.0 && x->high / x->low > LOG_FROM;
     axis_pad(x, 0.1);
     axis_pad(y, 0.14);
+    if (y->high > 100.0) { /* just room for a point and its name */
+        y->high = 100.0 + 0.06 * (100.0 - y->low);
+    }
     if (!x->log && x->low < 0.0) {
         x->low = 0.0;
     }
@@ -76,6 +79,7 @@ static void write_axes(const struct scatter *s, const struct axis *x, const stru
 {
     fprintf(script, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n%s", x->low, x->high, y->low,
             y->high, x->log ? "set logscale x\nset mxtics 10\n" : "");
+    fprintf(script, "set ytics %.9g\n", axis_step(y->high - y->low, 4.0));
     fprintf(script, "set format x '%%g'\nset format y '%%g'\nset xlabel '%s (%s%s)' offset 0,0.7\n",
             s->by_energy ? "Energy an image" : "Weights", s->prefix, s->by_energy ? "J" : "B");
 }

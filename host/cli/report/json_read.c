@@ -132,6 +132,11 @@ const cJSON *json_find(const cJSON *object, const char *path)
     return cJSON_IsNull(object) ? NULL : object;
 }
 
+bool json_is_text(const char *text, const char *other)
+{
+    return text && other && strcmp(text, other) == 0;
+}
+
 static void fail(struct json_members *members, const char *path, const char *expected)
 {
     members->status =

@@ -36,6 +36,9 @@ bittern_status json_check_version(const struct json_place *place, const cJSON *o
 /* Members by path, "whole.cycles_per_image"; NULL where there is none, or null. */
 const cJSON *json_find(const cJSON *object, const char *path);
 
+/* Whether both are there and the same. */
+bool json_is_text(const char *text, const char *other);
+
 /*
  * Several members of one object: the first wrong one sets the error, later calls do nothing.
  *

@@ -150,7 +150,7 @@ static bittern_status read_layer_energy(const struct json_place *place,
             return entry.status;
         }
         for (size_t i = 0; i < row->layer_count; i++) {
-            if (strcmp(row->layers[i].name, name) == 0 &&
+            if (json_is_text(row->layers[i].name, name) &&
                 !isfinite(row->layers[i].joules.nominal)) {
                 row->layers[i].joules = joules;
                 break;
@@ -244,14 +244,14 @@ static enum report_weights find_weights(const struct report_row *row)
     size_t without = 0;
     for (size_t i = 0; i < row->layer_count; i++) {
         const char *weights = row->layers[i].weights;
-        if (strcmp(weights, "none") == 0) {
+        if (json_is_text(weights, "none")) {
             without++; /* a sum has no weights */
             continue;
         }
-        count[strcmp(weights, "binary") == 0    ? REPORT_BINARY
-              : strcmp(weights, "ternary") == 0 ? REPORT_TERNARY
-              : weights[0] != '\0'              ? REPORT_MIXED
-                                                : REPORT_UNKNOWN]++;
+        count[json_is_text(weights, "binary")    ? REPORT_BINARY
+              : json_is_text(weights, "ternary") ? REPORT_TERNARY
+              : weights && weights[0] != '\0'    ? REPORT_MIXED
+                                                 : REPORT_UNKNOWN]++;
     }
     size_t layers = row->layer_count - without;
     if (layers == 0 || count[REPORT_UNKNOWN] > 0) {

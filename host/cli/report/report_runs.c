@@ -170,7 +170,7 @@ static bittern_status read_result_layers(struct json_members *members,
         const char *name = json_text(&entry, "name", true);
         for (size_t i = 0; i < run->layer_count; i++) {
             struct report_trained_layer *layer = &run->layers[i];
-            if (strcmp(layer->name, name) == 0) {
+            if (json_is_text(layer->name, name)) {
                 layer->depth = json_text(&entry, "depth", false);
                 layer->weights = json_number(&entry, "weights");
                 layer->bits = json_number(&entry, "bits");

@@ -32,24 +32,44 @@ static const char *name_of(const struct report_predictions *predictions, size_t 
 
 /* ---- The matrix ------------------------------------------------------------------------------ */
 
-/* Wrong cells are shaded by their share of all images of the class, on a root's scale, since even
- * frequent confusions are rare. */
-static void write_cell(FILE *out, uint32_t count, size_t of, bool right)
+/* Share of its class' images in the most frequent wrong cell. */
+static double largest_wrong(const struct report_predictions *predictions)
 {
-    double share = of > 0 ? sqrt((double)count / (double)of) : 0.0;
+    double largest = 0.0;
+    for (size_t label = 0; label < predictions->classes; label++) {
+        double of = (double)images_of(predictions, label);
+        for (size_t c = 0; c < predictions->classes; c++) {
+            if (c != label && count_at(predictions, label, c) > 0) {
+                double share = count_at(predictions, label, c) / of;
+                largest = share > largest ? share : largest;
+            }
+        }
+    }
+    return largest;
+}
+
+/* Right cells by their share of the class; wrong ones against the most frequent of them, on a
+ * root's scale, since even that one may be rare. Text stays readable on each. */
+static void write_cell(FILE *out, uint32_t count, double share, bool right, double largest)
+{
     if (count == 0) {
         fprintf(out, "<td data-v=\"0\"%s></td>", right ? " class=\"right\"" : "");
-        return;
+    } else if (right && share > 0.5) {
+        fprintf(out, "<td class=\"right s\" style=\"--p:1\" data-v=\"%u\">%u</td>", count, count);
+    } else if (right) {
+        fprintf(out, "<td class=\"right\" style=\"--p:%.3f\" data-v=\"%u\">%u</td>", 0.7 * share,
+                count, count);
+    } else {
+        fprintf(out, "<td class=\"wrong\" style=\"--p:%.3f\" data-v=\"%u\">%u</td>",
+                0.05 + 0.4 * sqrt(share / largest), count, count);
     }
-    fprintf(out, "<td class=\"h%s%s\" style=\"--p:%.3f\" data-v=\"%u\">%u</td>",
-            share > 0.55 ? " s" : "", right ? " right" : "", share > 0.55 ? 1.0 : 0.6 * share,
-            count, count);
 }
 
 static void write_matrix(struct page *page, const struct report_predictions *predictions)
 {
     FILE *out = page->out;
     char buffer[24];
+    double largest = largest_wrong(predictions);
     fputs("<table class=\"confusion\"><caption>Rows: what the images are. Columns: what the "
           "network says.</caption><thead><tr><th scope=\"col\">is, says</th>",
           out);
@@ -64,7 +84,8 @@ static void write_matrix(struct page *page, const struct report_predictions *pre
         html_row_begin(out);
         html_cell_name(out, name_of(predictions, label, buffer));
         for (size_t c = 0; c < predictions->classes; c++) {
-            write_cell(out, count_at(predictions, label, c), of, c == label);
+            uint32_t count = count_at(predictions, label, c);
+            write_cell(out, count, of > 0 ? (double)count / (double)of : 0.0, c == label, largest);
         }
         html_cell_percent(
             out, of > 0 ? (double)count_at(predictions, label, label) / (double)of : NAN, 1);
@@ -142,7 +163,9 @@ void section_confusion(struct page *page)
     const struct figure figure = {
         .id = "confusion-matrix",
         .title = matrix ? "Confusion matrix" : "Confusions",
-        .about = matrix ? "Darker cells hold more of the row’s images; the diagonal is right."
+        .about = matrix ? "On the diagonal, what is right; beside it, the stronger the colour, the "
+                          "more of the "
+                          "row’s images were taken for the column’s."
                         : "With this many classes, the pairs that are mistaken most often."};
     section_begin(page, "confusions", "Confusions", NULL);
     figure_begin(page, &figure);
