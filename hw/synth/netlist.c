@@ -30,8 +30,8 @@ void *netlist_grown(void *memory, int count, int *room, size_t size)
 
 static char *copied(const char *text)
 {
-    char *copy = must(malloc(strlen(text) + 1));
-    return strcpy(copy, text);
+    size_t size = strlen(text) + 1;
+    return memcpy(must(malloc(size)), text, size);
 }
 
 static unsigned hashed(const char *text)

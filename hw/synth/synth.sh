@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Maps a module of hw/rtl to a Xilinx family with Yosys, and prints what it occupies and how deep
-# its logic is (see count_sites.c for the rules).
+# its logic is (see packing.h and timing.h for the rules).
 #
 # Usage: hw/synth/synth.sh TOP [-p PARAMETER=VALUE]... [--family xcup|xc7] [--modules]
 #                          [--keep MODULE] [--quiet]
