@@ -6,7 +6,7 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--hw] [--lint] [--fuzz] [--bench] [--check | --list]
+Usage: scripts/install-deps.sh [--hw] [--lint] [--fuzz] [--bench] [--arm] [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
@@ -14,6 +14,8 @@ Installs the missing packages with apt-get, as root or through sudo.
   --lint    also what scripts/lint.sh needs
   --fuzz    also what scripts/fuzz.sh needs
   --bench   also what bench/train-speed compares with
+  --arm     also what scripts/test-aarch64.sh needs; packages of group arm64 are for another CPU,
+            and are never installed here
   --check   install nothing: print what is missing; exit 1 if anything is
   --list    install nothing: print every package and what it is for
 
@@ -43,6 +45,7 @@ build libpng-dev               `bittern data show --png`
 build ca-certificates          https addresses of `bittern data fetch`
 test  libcmocka-dev            unit tests
 test  libsimde-dev             tests of AVX-512 and NEON kernels on any CPU
+test  tcl                      runs hw/xrt's scripts for Vivado, without Vivado
 train libdnnl-dev              oneDNN: float tensor work of the trainer (and benchmarks against it)
 train libcyaml-dev             recipes
 train libyaml-dev              lines of the keys in recipes
@@ -66,6 +69,20 @@ fuzz  clang-14                 libFuzzer's compiler
 fuzz  libclang-rt-14-dev       libFuzzer itself, and its sanitizers
 bench python3-torch            PyTorch: bench/train-speed compares with it
 bench libopenblas0-openmp      fast products of matrices in PyTorch
+arm   gcc-aarch64-linux-gnu    C compiler for ARM hosts: scripts/test-aarch64.sh
+arm   qemu-user                runs their programs here
+arm64 libc6-dev                in the sysroot of scripts/aarch64-sysroot.sh, as all of group arm64
+arm64 libgcc-s1                the compiler's run time
+arm64 libprotobuf-c-dev        ONNX
+arm64 libonnx-dev              ONNX: the schema itself (onnx.proto)
+arm64 libcjson-dev             JSON output
+arm64 zlib1g-dev               data sets, check sums
+arm64 liblzma-dev              data sets (.xz)
+arm64 libarchive-dev           data sets (.tar.gz, .zip)
+arm64 libcurl4-openssl-dev     `bittern data fetch`
+arm64 libssl-dev               SHA-256
+arm64 libpng-dev               `bittern data show --png`
+arm64 libcmocka-dev            unit tests
 EOF
 }
 
@@ -77,6 +94,7 @@ for argument in "$@"; do
     --lint) groups="$groups lint" ;;
     --fuzz) groups="$groups fuzz" ;;
     --bench) groups="$groups bench" ;;
+    --arm) groups="$groups arm" ;;
     --check) action=check ;;
     --list) action=list ;;
     -h | --help)
