@@ -95,8 +95,10 @@ for number in "$jobs" ${frequency:+"$frequency"}; do
     esac
 done
 if [ -n "$rootfs$image" ]; then
-    [ "$kind" = embedded ] && [ "$target" = hw ] || refuse "an SD card image is for embedded boards"
-    [ -n "$rootfs" ] && [ -n "$image" ] || refuse "--rootfs and --kernel-image go together"
+    [ "$kind-$target" = embedded-hw ] || refuse "an SD card image is for embedded boards, target hw"
+    if [ -z "$rootfs" ] || [ -z "$image" ]; then
+        refuse "--rootfs and --kernel-image go together"
+    fi
 fi
 
 # ---- what is there ---------------------------------------------------------------------------
