@@ -55,6 +55,13 @@ trap 'rm -rf "$partial"' EXIT
 trap 'exit 130' INT TERM
 
 # An apt of its own: the system's sources and keys, another architecture, and no package installed.
+# Ubuntu has arm64 on another server than amd64.
+mkdir "$partial/apt/sources"
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+    [ ! -f "$file" ] || sed -E \
+        's,//[a-z.]*(archive|security)\.ubuntu\.com/ubuntu/?,//ports.ubuntu.com/ubuntu-ports/,' \
+        "$file" >"$partial/apt/sources/$(basename "$file")"
+done
 : >"$partial/apt/status"
 cat >"$partial/apt/apt.conf" <<END
 APT::Architecture "arm64";
@@ -65,6 +72,8 @@ Dir::State "$partial/apt";
 Dir::State::Lists "$partial/apt/lists";
 Dir::State::status "$partial/apt/status";
 Dir::Cache "$partial/apt/cache";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$partial/apt/sources";
 Acquire::Languages "none";
 END
 log=$partial/log
