@@ -11,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RULES "tests/xrt_packaging/check_packaging.tcl"
-#define TOOLS "tests/xrt_packaging/bin"
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define EXIT_MISSING 3
 
+static const char rules[] = BITTERN_SOURCE_DIR "/tests/xrt_packaging/check_packaging.tcl";
+/* Stand-ins for Vitis' tools, before what is in PATH. */
+static const char tools[] = BITTERN_SOURCE_DIR "/tests/xrt_packaging/bin:";
 static char folder[64]; /* holds `tree`, a copy of what is packaged */
 
 static const char *at(const char *name)
@@ -59,11 +60,11 @@ static int remove_tree(void **state)
 
 static void check_tree(struct command_result *result)
 {
-    char tree[128];
-    char work[128];
+    char tree[512];
+    char work[512];
     (void)snprintf(tree, sizeof tree, "%s", at("tree"));
     (void)snprintf(work, sizeof work, "%s", at("work"));
-    run_command(result, NULL, ARGS("tclsh", BITTERN_SOURCE_DIR "/" RULES, tree, work));
+    run_command(result, NULL, ARGS("tclsh", rules, tree, work));
 }
 
 /* Would catch: an argument at another place in Verilog, C, documentation, IP or kernel.xml. */
@@ -291,24 +292,24 @@ static void build_runs_both_tools_for_every_platform(void **state)
     (void)state;
     static const char *const platforms[][2] = {
         {"u250", "cloud"}, {"u55c", "cloud"}, {"zcu104", "edge"}, {"kv260", "edge"}};
-    char xpfm[128];
+    char xpfm[512];
     shell("echo platform >$2/board.xpfm; echo image >$2/image", "");
     (void)snprintf(xpfm, sizeof xpfm, "%s", at("board.xpfm"));
     for (size_t i = 0; i < sizeof platforms / sizeof platforms[0]; i++) {
         char result[128];
         (void)snprintf(result, sizeof result, "tree/build/xrt/%s-%s-hw/bittern.xclbin",
                        platforms[i][0], platforms[i][1]);
-        expect_build(BITTERN_SOURCE_DIR "/" TOOLS ":", "UNSET", 0, ARGS("Built", result),
+        expect_build(tools, "UNSET", 0, ARGS("Built", result),
                      ARGS(platforms[i][0], "--xpfm", xpfm, "--frequency", "200"));
         assert_int_equal(access(at(result), F_OK), 0);
     }
-    expect_build(BITTERN_SOURCE_DIR "/" TOOLS ":", "UNSET", 0, ARGS("XCL_EMULATION_MODE"),
+    expect_build(tools, "UNSET", 0, ARGS("XCL_EMULATION_MODE"),
                  ARGS("u55c", "hw_emu", "--geometry", "tiny", "--xpfm", xpfm));
     assert_int_equal(access(at("tree/build/xrt/u55c-tiny-hw_emu/emconfig.json"), F_OK), 0);
-    char image[128];
+    char image[512];
     (void)snprintf(image, sizeof image, "%s", at("image"));
     expect_build(
-        BITTERN_SOURCE_DIR "/" TOOLS ":", "UNSET", 0, ARGS("SD card"),
+        tools, "UNSET", 0, ARGS("SD card"),
         ARGS("zcu104", "--xpfm", xpfm, "--rootfs", image, "--kernel-image", image, "--jobs", "1"));
 }
 
@@ -316,13 +317,13 @@ static void build_runs_both_tools_for_every_platform(void **state)
 static void failed_link_leaves_no_result(void **state)
 {
     (void)state;
-    char xpfm[128];
+    char xpfm[512];
     shell("mkdir -p $2/p/kv260_custom $2/tree/build/xrt/kv260-edge-hw; "
           "echo platform >$2/p/kv260_custom/kv260_custom.xpfm; "
           "echo old >$2/tree/build/xrt/kv260-edge-hw/bittern.xclbin",
           "");
     (void)snprintf(xpfm, sizeof xpfm, "%s", at("p/kv260_custom/kv260_custom.xpfm"));
-    expect_build(BITTERN_SOURCE_DIR "/" TOOLS ":", "FAKE_LINK_FAILS=1", 1,
+    expect_build(tools, "FAKE_LINK_FAILS=1", 1,
                  ARGS("timing is not met", "v++ failed with 1", "link.log"),
                  ARGS("kv260", "--xpfm", xpfm));
     assert_int_equal(access(at("tree/build/xrt/kv260-edge-hw/bittern.xclbin"), F_OK), -1);
