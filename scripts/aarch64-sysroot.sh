@@ -79,7 +79,6 @@ END
 log=$partial/log
 echo "Making $sysroot from arm64 packages ..."
 run_apt() {
-    # shellcheck disable=SC2086
     APT_CONFIG=$partial/apt/apt.conf apt-get -qq "$@" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         echo "aarch64-sysroot.sh: apt-get $1 failed; see above" >&2
@@ -95,10 +94,7 @@ for archive in "$partial"/apt/cache/archives/*.deb; do
 done
 # Links that begin at / would lead out of the folder.
 find "$partial/root" -type l -lname '/*' | while read -r link; do
-    target=$(readlink "$link")
-    ln -sfn "$partial/root$target" "$link.new"
-    ln -sfnr "$(readlink "$link.new")" "$link"
-    rm "$link.new"
+    ln -sfnr "$partial/root$(readlink "$link")" "$link"
 done
 echo "$packages" >"$partial/root/packages.txt"
 rm -rf "$sysroot"

@@ -78,7 +78,7 @@ proc description::write_sources {parameters target} {
     variable kernel
     file mkdir $target
     set copies {}
-    foreach path [lsort [glob [file normalize [file join $folder .. rtl]]/*.v]] {
+    foreach path [lsort [glob -directory [file normalize [file join $folder .. rtl]] *.v]] {
         set file [open $path r]
         set text [read $file]
         close $file
