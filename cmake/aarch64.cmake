@@ -4,6 +4,8 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+# For a backend in C++, where one is built.
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 
 set(BITTERN_AARCH64_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../build/aarch64-sysroot CACHE PATH
     "Folder with the arm64 libraries")

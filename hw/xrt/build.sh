@@ -186,7 +186,9 @@ run() {
     fi
     "$@" >"$log" 2>&1 || {
         code=$?
-        [ "$code" -lt 128 ] || exit 130
+        case $code in
+        130 | 143) exit 130 ;; # the tool was interrupted, and said so
+        esac
         tail -n 30 "$log" >&2
         echo "build.sh: $1 failed with $code; the whole log is in $log" >&2
         exit 1

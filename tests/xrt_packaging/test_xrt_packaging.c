@@ -314,7 +314,7 @@ static void build_runs_both_tools_for_every_platform(void **state)
 }
 
 /* Would catch: half a file, or an older one, taken for the result of a build that failed. */
-static void failed_link_leaves_no_result(void **state)
+static void failed_or_interrupted_link_leaves_no_result(void **state)
 {
     (void)state;
     char xpfm[512];
@@ -325,6 +325,9 @@ static void failed_link_leaves_no_result(void **state)
     (void)snprintf(xpfm, sizeof xpfm, "%s", at("p/kv260_custom/kv260_custom.xpfm"));
     expect_build(tools, "FAKE_LINK_FAILS=1", 1,
                  ARGS("timing is not met", "v++ failed with 1", "link.log"),
+                 ARGS("kv260", "--xpfm", xpfm));
+    assert_int_equal(access(at("tree/build/xrt/kv260-edge-hw/bittern.xclbin"), F_OK), -1);
+    expect_build(tools, "FAKE_LINK_STOPS=1", 130, (const char *const[]){NULL},
                  ARGS("kv260", "--xpfm", xpfm));
     assert_int_equal(access(at("tree/build/xrt/kv260-edge-hw/bittern.xclbin"), F_OK), -1);
 }
@@ -338,7 +341,7 @@ int main(void)
         cmocka_unit_test(build_names_every_missing_part_before_it_starts),
         cmocka_unit_test(build_refuses_what_it_does_not_know),
         cmocka_unit_test(build_runs_both_tools_for_every_platform),
-        cmocka_unit_test(failed_link_leaves_no_result),
+        cmocka_unit_test(failed_or_interrupted_link_leaves_no_result),
     };
     return cmocka_run_group_tests(tests, copy_tree, remove_tree);
 }
