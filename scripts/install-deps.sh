@@ -6,7 +6,8 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-deps.sh [--demo] [--hw] [--lint] [--fuzz] [--bench] [--browser] [--check | --list]
+Usage: scripts/install-deps.sh [--demo] [--hw] [--lint] [--fuzz] [--bench] [--browser] [--arm]
+                               [--check | --list]
 
 Installs the missing packages with apt-get, as root or through sudo.
 
@@ -17,6 +18,8 @@ Installs the missing packages with apt-get, as root or through sudo.
   --bench   also what bench/train-speed compares with
   --browser also what looks at pages of 'bittern report': its test, scripts/screenshot.sh (Debian;
             Ubuntu has Chromium as a snap only)
+  --arm     also what scripts/test-aarch64.sh needs; packages of group arm64 are for another CPU,
+            and are never installed here
   --check   install nothing: print what is missing; exit 1 if anything is
   --list    install nothing: print every package and what it is for
 
@@ -46,6 +49,7 @@ build libpng-dev               `bittern data show --png`
 build ca-certificates          https addresses of `bittern data fetch`
 test  libcmocka-dev            unit tests
 test  libsimde-dev             tests of AVX-512 and NEON kernels on any CPU
+test  tcl                      runs hw/xrt's scripts for Vivado, without Vivado
 train libdnnl-dev              oneDNN: float tensor work of the trainer (and benchmarks against it)
 train libcyaml-dev             recipes
 train libyaml-dev              lines of the keys in recipes
@@ -74,6 +78,20 @@ bench libopenblas0-openmp      fast products of matrices in PyTorch
 browser chromium               tests of the report's page; pictures of it
 browser chromium-driver        drives it in tests (WebDriver)
 browser fonts-dejavu-core      letters for it to draw
+arm   gcc-aarch64-linux-gnu    C compiler for ARM hosts: scripts/test-aarch64.sh
+arm   qemu-user                runs their programs here
+arm64 libc6-dev                in the sysroot of scripts/aarch64-sysroot.sh, as all of group arm64
+arm64 libgcc-s1                the compiler's run time
+arm64 libprotobuf-c-dev        ONNX
+arm64 libonnx-dev              ONNX: the schema itself (onnx.proto)
+arm64 libcjson-dev             JSON output
+arm64 zlib1g-dev               data sets, check sums
+arm64 liblzma-dev              data sets (.xz)
+arm64 libarchive-dev           data sets (.tar.gz, .zip)
+arm64 libcurl4-openssl-dev     `bittern data fetch`
+arm64 libssl-dev               SHA-256
+arm64 libpng-dev               `bittern data show --png`
+arm64 libcmocka-dev            unit tests
 EOF
 }
 
@@ -87,6 +105,7 @@ for argument in "$@"; do
     --fuzz) groups="$groups fuzz" ;;
     --bench) groups="$groups bench" ;;
     --browser) groups="$groups browser" ;;
+    --arm) groups="$groups arm" ;;
     --check) action=check ;;
     --list) action=list ;;
     -h | --help)

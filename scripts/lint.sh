@@ -43,7 +43,7 @@ else
 fi
 
 echo "Licence lines ..."
-for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.cpp' '*CMakeLists.txt' '*.cmake' '*.in'); do
+for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.tcl' '*.cpp' '*CMakeLists.txt' '*.cmake' '*.in'); do
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
         echo "lint.sh: $file has no SPDX line" >&2
         exit 1
@@ -51,7 +51,7 @@ for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.cpp' '*CMakeLists.txt' '*
 done
 
 echo "Shell scripts ..."
-scripts=$(git ls-files 'scripts/*.sh' 'bench/*' 'hw/*' 'tests/rtl/*.sh' '.ci/run' |
+scripts=$(git ls-files 'scripts/*.sh' 'bench/*' 'hw/*' 'tests/rtl/*.sh' 'tests/xrt_packaging/bin/*' '.ci/run' |
     while read -r file; do head -n 1 "$file" | grep -q '^#!.*sh' && echo "$file"; done)
 # shellcheck disable=SC2086
 shellcheck -x $scripts

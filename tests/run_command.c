@@ -15,6 +15,10 @@
 #include <unistd.h>
 
 #define DEFAULT_SECONDS 120
+/* Under an emulator a program takes that many times as long. */
+#ifndef BITTERN_TEST_SLOWNESS
+#define BITTERN_TEST_SLOWNESS 1
+#endif
 #define EXIT_NOT_STARTED 127
 
 struct output {
@@ -128,7 +132,7 @@ void run_command(struct command_result *result, const struct command_options *op
     close(out[1]);
     close(err[1]);
     struct output outputs[2] = {{.fd = out[0]}, {.fd = err[0]}};
-    bool ended = child > 0 && collect(outputs, seconds_now() + seconds);
+    bool ended = child > 0 && collect(outputs, seconds_now() + seconds * BITTERN_TEST_SLOWNESS);
     if (child > 0) {
         if (!ended) {
             kill(child, SIGKILL);
