@@ -35,6 +35,7 @@ extern "C" {
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -245,20 +246,36 @@ void finish_run(card &card)
 
 /* ---- Open ------------------------------------------------------------------------------------ */
 
+/* Throws where XRT itself is not set up. 0 does not mean that there is none: emulated cards are not
+ * counted. */
+unsigned count_cards()
+{
+    try {
+        return xrt::system::enumerate_devices();
+    } catch (const std::exception &exception) {
+        throw std::runtime_error(std::string(exception.what()) +
+                                 "; XILINX_XRT must name XRT's folder: 'source "
+                                 "/opt/xilinx/xrt/setup.sh', or docs/xrt.md for Debian's package");
+    }
+}
+
 bittern_status open_card(const xrt_options &options, xrt::device *device, bittern_error *err)
 {
-    unsigned count = xrt::system::enumerate_devices();
-    if (count == 0) {
-        return bittern_error_set(err, BITTERN_ERR_NOT_FOUND,
-                                 "XRT finds no card: see 'xbutil examine', and whether the driver "
-                                 "(xocl, zocl) is loaded; 'scripts/xrt-emu.sh COMMAND' emulates one");
-    }
-    if (!options.has_bdf && options.index >= count) {
+    unsigned count = count_cards();
+    if (!options.has_bdf && count > 0 && options.index >= count) {
         return bittern_error_set(err, BITTERN_ERR_NOT_FOUND,
                                  "there is no card %" PRIu32 ": XRT finds %u, counted from 0",
                                  options.index, count);
     }
-    *device = options.has_bdf ? xrt::device(std::string(options.bdf)) : xrt::device(options.index);
+    try {
+        *device =
+            options.has_bdf ? xrt::device(std::string(options.bdf)) : xrt::device(options.index);
+    } catch (const std::exception &exception) {
+        return bittern_error_set(err, BITTERN_ERR_NOT_FOUND,
+                                 "there is no such card: XRT finds %u, and says: %s; see 'xbutil "
+                                 "examine', and whether the driver (xocl, zocl) is loaded",
+                                 count, exception.what());
+    }
     return BITTERN_OK;
 }
 
@@ -389,10 +406,8 @@ bittern_status open_all(card &card, const xrt_options &options, bittern_error *e
             bittern_error_prefix(err, "%s", path);
         }
     }
-    const char *address = options.bdf;
-    std::string index = std::to_string(options.index);
-    (void)snprintf(card.info.name, sizeof card.info.name, "xrt:%s",
-                   options.has_bdf ? address : index.c_str());
+    std::string address = options.has_bdf ? options.bdf : std::to_string(options.index);
+    (void)snprintf(card.info.name, sizeof card.info.name, "xrt:%.24s", address.c_str());
     (void)snprintf(card.info.description, sizeof card.info.description, "card %s",
                    platform.c_str());
     return status;
@@ -404,11 +419,16 @@ bittern_status xrt_list(size_t index, bittern_device_info *info, bittern_error *
 {
     memset(info, 0, sizeof *info);
     return guard("looking for cards", err, [&] {
-        unsigned count = xrt::system::enumerate_devices();
-        if (index >= count) {
-            return bittern_error_set(err, BITTERN_ERR_NOT_FOUND, "XRT finds %u cards", count);
+        xrt::device device;
+        if (index >= std::max(count_cards(), 1U)) {
+            return bittern_error_set(err, BITTERN_ERR_NOT_FOUND, "there are no more cards");
         }
-        xrt::device device(static_cast<unsigned>(index));
+        xrt_options options{};
+        options.index = static_cast<uint32_t>(index);
+        bittern_status status = open_card(options, &device, err);
+        if (status != BITTERN_OK) {
+            return status;
+        }
         (void)snprintf(info->name, sizeof info->name, "xrt:%zu", index);
         (void)snprintf(info->description, sizeof info->description, "card %s",
                        device.get_info<xrt::info::device::name>().c_str());
