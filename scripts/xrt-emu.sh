@@ -90,6 +90,10 @@ done
 # XRT puts its sockets into /tmp/$USER, wherever other temporary files are.
 work=$(mktemp -d /tmp/bittern-xrt.XXXXXX)
 child=
+filter=
+log=$(dirname "$(readlink -f "$(command -v "$1" || echo "$0")")")/emulation_debug.log
+had_log=false
+[ ! -e "$log" ] || had_log=true
 cleanup() {
     if [ -n "$child" ]; then
         # What the program has started ends with it; the simulator by itself.
@@ -99,6 +103,8 @@ cleanup() {
         done
         kill -KILL -- "-$child" 2>/dev/null || true
     fi
+    # XRT leaves an empty log beside the program.
+    $had_log || [ -s "$log" ] || rm -f "$log"
     if $keep; then
         echo "xrt-emu.sh: the run's folder is $work" >&2
     else
@@ -132,6 +138,15 @@ cat >"$work/emconfig.json" <<EOF
       "DdrBanks": [ { "Size": "16GB" } ] } ] } ] } }
 EOF
 
+# XRT prints two lines of its own to standard output, which may be JSON for another program.
+if [ ! -t 1 ]; then
+    mkfifo "$work/output"
+    sed -u -e '/^configuring penguin scheduler mode$/d' -e '/^scheduler config ert(/d' \
+        <"$work/output" &
+    filter=$!
+    exec >"$work/output"
+fi
+
 # In a session of its own: XRT answers a crash with a signal to the whole process group. A program
 # in the background would not get Ctrl-C, and have no input.
 trap 'kill -INT $child 2>/dev/null' INT
@@ -150,4 +165,8 @@ while :; do
     # A signal ends the wait, not the program.
     kill -0 $child 2>/dev/null || break
 done
+if [ -n "$filter" ]; then
+    exec >/dev/null
+    wait "$filter" || true
+fi
 exit $code
