@@ -34,6 +34,7 @@ extern "C" {
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -59,8 +60,18 @@ constexpr uint32_t ARGUMENTS[] = {KERNEL_PROGRAM, KERNEL_INPUT,  KERNEL_OUTPUT,
 constexpr int ADDRESSES = 5;
 constexpr int IMAGES = 5;
 
-struct card {
+/* A card with its .xclbin. Those of one process share it: where each of them loaded the file, an
+ * emulated card would start anew, and the buffers of the others be gone. */
+struct loaded_card {
     xrt::device device;
+    xrt::uuid uuid;
+    std::string name;    /* as it was asked for: a number or a PCIe address */
+    std::string address; /* PCIe */
+    std::string path, platform;
+};
+
+struct card {
+    std::shared_ptr<loaded_card> loaded;
     xrt::kernel kernel;
     xrt::run run;
     xrt::memory_group group = 0;
@@ -307,10 +318,10 @@ bittern_status check_arguments(card &card, bittern_error *err)
 xrt::bo new_buffer(card &card, uint64_t size)
 {
     uint64_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    xrt::bo buffer(card.device, rounded, xrt::bo::flags::normal, card.group);
+    xrt::bo buffer(card.loaded->device, rounded, xrt::bo::flags::normal, card.group);
     if (buffer.address() == 0) {
         card.at_zero.push_back(buffer);
-        buffer = xrt::bo(card.device, rounded, xrt::bo::flags::normal, card.group);
+        buffer = xrt::bo(card.loaded->device, rounded, xrt::bo::flags::normal, card.group);
     }
     return buffer;
 }
@@ -366,19 +377,93 @@ bittern_status check_xclbin(const char *path, bittern_error *err)
     return status;
 }
 
-bittern_status load_kernel(card &card, const xrt_options &options, const char *path,
-                           bittern_error *err)
+bittern_status load_xclbin(const xrt_options &options, loaded_card &loaded, bittern_error *err)
+{
+    char path[XRT_MAX_PATH];
+
+    bittern_status status =
+        xrt_options_find_xclbin(&options, loaded.platform.c_str(), path, err);
+    if (status == BITTERN_OK) {
+        status = check_xclbin(path, err);
+    }
+    if (status == BITTERN_OK) {
+        loaded.path = path;
+        loaded.uuid = loaded.device.load_xclbin(loaded.path);
+    }
+    return status;
+}
+
+std::string name_of(const xrt_options &options)
+{
+    return options.has_bdf ? std::string(options.bdf) : std::to_string(options.index);
+}
+
+/* Use what is open already; its file must be the one that is asked for. */
+bittern_status check_shared(const xrt_options &options, const loaded_card &loaded,
+                            bittern_error *err)
+{
+    char path[XRT_MAX_PATH];
+    bittern_status status =
+        xrt_options_find_xclbin(&options, loaded.platform.c_str(), path, err);
+    if (status == BITTERN_OK && loaded.path != path) {
+        return bittern_error_set(err, BITTERN_ERR_DEVICE,
+                                 "this program has the card open with %s; close it before %s is "
+                                 "loaded",
+                                 loaded.path.c_str(), path);
+    }
+    return status;
+}
+
+/* The one list that outlives a call: the cards that this process has open. They are found by name,
+ * as closing a second xrt::device of an emulated card closes the first one, too. */
+bittern_status share_card(const xrt_options &options, std::shared_ptr<loaded_card> *shared,
+                          bittern_error *err)
+{
+    static std::mutex lock;
+    static std::vector<std::weak_ptr<loaded_card>> open_cards;
+    std::string name = name_of(options);
+
+    std::lock_guard<std::mutex> held(lock);
+    for (const auto &entry : open_cards) {
+        auto known = entry.lock();
+        if (known && (known->name == name || known->address == name)) {
+            bittern_status status = check_shared(options, *known, err);
+            if (status == BITTERN_OK) {
+                *shared = known;
+            }
+            return status;
+        }
+    }
+    auto fresh = std::make_shared<loaded_card>();
+    bittern_status status = open_card(options, &fresh->device, err);
+    if (status == BITTERN_OK) {
+        fresh->name = name;
+        fresh->address = fresh->device.get_info<xrt::info::device::bdf>();
+        fresh->platform = fresh->device.get_info<xrt::info::device::name>();
+        status = load_xclbin(options, *fresh, err);
+    }
+    if (status == BITTERN_OK) {
+        open_cards.erase(std::remove_if(open_cards.begin(), open_cards.end(),
+                                        [](const auto &entry) { return entry.expired(); }),
+                         open_cards.end());
+        open_cards.push_back(fresh);
+        *shared = fresh;
+    }
+    return status;
+}
+
+bittern_status open_kernel(card &card, const xrt_options &options, bittern_error *err)
 {
     std::string name = KERNEL_NAME;
     if (options.unit > 0) {
         name += ":{" + name + "_" + std::to_string(options.unit) + "}";
     }
-    xrt::uuid uuid = card.device.load_xclbin(std::string(path));
     try {
-        card.kernel = xrt::kernel(card.device, uuid, name, xrt::kernel::cu_access_mode::shared);
+        card.kernel = xrt::kernel(card.loaded->device, card.loaded->uuid, name,
+                                  xrt::kernel::cu_access_mode::shared);
     } catch (const std::exception &exception) {
-        return bittern_error_set(err, BITTERN_ERR_NOT_FOUND, "there is no kernel '%s' in %s: %s",
-                                 name.c_str(), path, exception.what());
+        return bittern_error_set(err, BITTERN_ERR_NOT_FOUND, "there is no kernel '%s': %s",
+                                 name.c_str(), exception.what());
     }
     card.run = xrt::run(card.kernel);
     return check_arguments(card, err);
@@ -386,30 +471,20 @@ bittern_status load_kernel(card &card, const xrt_options &options, const char *p
 
 bittern_status open_all(card &card, const xrt_options &options, bittern_error *err)
 {
-    char path[XRT_MAX_PATH];
-
-    bittern_status status = open_card(options, &card.device, err);
+    bittern_status status = share_card(options, &card.loaded, err);
     if (status != BITTERN_OK) {
         return status;
     }
-    std::string platform = card.device.get_info<xrt::info::device::name>();
-    status = xrt_options_find_xclbin(&options, platform.c_str(), path, err);
+    status = open_kernel(card, options, err);
     if (status == BITTERN_OK) {
-        status = check_xclbin(path, err);
+        status = identify(card, err);
     }
-    if (status == BITTERN_OK) {
-        status = load_kernel(card, options, path, err);
-        if (status == BITTERN_OK) {
-            status = identify(card, err);
-        }
-        if (status != BITTERN_OK) {
-            bittern_error_prefix(err, "%s", path);
-        }
+    if (status != BITTERN_OK) {
+        bittern_error_prefix(err, "%s", card.loaded->path.c_str());
     }
-    std::string address = options.has_bdf ? options.bdf : std::to_string(options.index);
-    (void)snprintf(card.info.name, sizeof card.info.name, "xrt:%.24s", address.c_str());
-    (void)snprintf(card.info.description, sizeof card.info.description, "card %s",
-                   platform.c_str());
+    (void)snprintf(card.info.name, sizeof card.info.name, "xrt:%.24s", name_of(options).c_str());
+    (void)snprintf(card.info.description, sizeof card.info.description, "card %.100s",
+                   card.loaded->platform.c_str());
     return status;
 }
 
