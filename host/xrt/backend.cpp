@@ -9,8 +9,8 @@
  * and the record of each run how it ended and what it cost (docs/device-program.md).
  *
  * A run's end is seen by looking at the state of its command, with pauses that grow with the time
- * that has passed. xrt::run::wait would do the same on a card, but keeps a core busy, or sleeps for a
- * second, under emulation (docs/xrt.md).
+ * that has passed. xrt::run::wait would do on a card, but in XRT's emulation it sleeps for whole
+ * seconds, or, with less than 100 ms, never reports that time is up (docs/xrt.md).
  */
 #include "xclbin_file.h"
 #include "xrt_options.h"
