@@ -79,7 +79,9 @@ xrt=$(dirname "$xrt")
 
 # Runs that were killed leave their folders: those of nobody alive go now.
 for old in /tmp/bittern-xrt.*; do
-    [ -O "$old" ] && [ ! -L "$old" ] && [ -e "$old/pids" ] || continue
+    if [ ! -O "$old" ] || [ -L "$old" ] || [ ! -e "$old/pids" ]; then
+        continue
+    fi
     alive=false
     while read -r pid; do
         kill -0 "$pid" 2>/dev/null && alive=true
@@ -94,6 +96,7 @@ filter=
 log=$(dirname "$(readlink -f "$(command -v "$1" || echo "$0")")")/emulation_debug.log
 had_log=false
 [ ! -e "$log" ] || had_log=true
+# shellcheck disable=SC2317 # the trap calls it
 cleanup() {
     if [ -n "$child" ]; then
         # What the program has started ends with it; the simulator by itself.
@@ -169,4 +172,4 @@ if [ -n "$filter" ]; then
     exec >/dev/null
     wait "$filter" || true
 fi
-exit $code
+exit "$code"
