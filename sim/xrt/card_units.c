@@ -20,6 +20,7 @@
 
 #define SLICE 64 /* cycles; 'edge' needs about 0.2 ms */
 #define HOLD_NANOSECONDS 2000000
+#define STUCK_READS 1000
 
 struct unit {
     struct sim_kernel *kernel;
@@ -108,9 +109,14 @@ static bittern_status advance_unit(struct unit *unit, struct bittern_error *err)
                                  violation);
     }
     bittern_status status = sim_kernel_read(unit->kernel, KERNEL_STATE, &state, err);
-    if (status == BITTERN_OK && (state == 0 || state == KERNEL_STATE_STUCK)) {
-        unit->running = false;
-        axi_memory_release_stuck(memory);
+    if (status != BITTERN_OK || (state != KERNEL_STATE_IDLE && state != KERNEL_STATE_STUCK)) {
+        return status;
+    }
+    unit->running = false;
+    axi_memory_release_stuck(memory);
+    /* On a board time goes on between two runs: the kernel gets through with what was stuck. */
+    for (int i = 0; i < STUCK_READS && status == BITTERN_OK && state == KERNEL_STATE_STUCK; i++) {
+        status = sim_kernel_read(unit->kernel, KERNEL_STATE, &state, err);
     }
     return status;
 }

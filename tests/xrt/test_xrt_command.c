@@ -90,7 +90,7 @@ static void nothing_in_the_driver_knows_of_emulation(void **state)
     (void)state;
     static const char *const files[] = {BUILD_FOLDER "/host/libbittern-backend-xrt.so",
                                         BITTERN_COMMAND};
-    static const char *const words[] = {"EMULATION", "hw_emu", "sw_emu", "EMCONFIG"};
+    static const char *const words[] = {"XCL_EMULATION", "EMULATION_SOCKETID", "EMCONFIG_PATH"};
     for (size_t i = 0; i < 2; i++) {
         struct command_result result;
         for (size_t word = 0; word < sizeof words / sizeof words[0]; word++) {
