@@ -102,8 +102,8 @@ static bittern_status make_images(const struct bittern_network *network, size_t 
 }
 
 static bittern_status run_device(const char *device_name, const struct bittern_network *network,
-                                 const uint8_t *images, size_t count, size_t batch,
-                                 int32_t *values, struct measurement *m, struct bittern_error *err)
+                                 const uint8_t *images, size_t count, size_t batch, int32_t *values,
+                                 struct measurement *m, struct bittern_error *err)
 {
     const struct bittern_session_options options = {.batch = batch, .timeout_ms = TIMEOUT_MS};
     struct bittern_counters counters = {0};

@@ -80,7 +80,8 @@ bittern_status xclbin_file_read(const char *path, struct xclbin_file *file,
     memset(&header, 0, sizeof header);
     memset(file, 0, sizeof *file);
     if (!stream || fstat(fileno(stream), &facts) != 0) {
-        status = bittern_error_set(err, BITTERN_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+        status =
+            bittern_error_set(err, BITTERN_ERR_IO, "cannot read %s: %s", path, strerror(errno));
         goto cleanup;
     }
     if (!S_ISREG(facts.st_mode)) {

@@ -63,8 +63,8 @@ static bittern_status set_option(const char *option, struct xrt_options *options
                                  "behind the card's number or PCIe address",
                                  option);
     }
-    return bittern_error_set(err, BITTERN_ERR_ARGUMENT, "'%.64s' is not a setting that a card takes",
-                             option);
+    return bittern_error_set(err, BITTERN_ERR_ARGUMENT,
+                             "'%.64s' is not a setting that a card takes", option);
 }
 
 bittern_status xrt_options_parse(const char *text, struct xrt_options *options,
@@ -130,9 +130,8 @@ bittern_status xrt_options_find_xclbin(const struct xrt_options *options, const 
     if (place) {
         return file_at(place, platform, path)
                    ? BITTERN_OK
-                   : bittern_error_set(err, BITTERN_ERR_NOT_FOUND,
-                                       "there is no file %.500s%s%s%s", place,
-                                       has_mode(place, S_IFDIR) ? "/" : "",
+                   : bittern_error_set(err, BITTERN_ERR_NOT_FOUND, "there is no file %.500s%s%s%s",
+                                       place, has_mode(place, S_IFDIR) ? "/" : "",
                                        has_mode(place, S_IFDIR) ? platform : "",
                                        has_mode(place, S_IFDIR) ? ".xclbin" : "");
     }

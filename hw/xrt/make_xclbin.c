@@ -58,9 +58,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 {
     enum { OPTION_CHECK = 256, OPTION_JSON };
     static const struct option options[] = {
-        {"geometry", required_argument, NULL, 'g'},   {"units", required_argument, NULL, 'u'},
-        {"check", no_argument, NULL, OPTION_CHECK},   {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, 'h'},             {NULL, 0, NULL, 0},
+        {"geometry", required_argument, NULL, 'g'}, {"units", required_argument, NULL, 'u'},
+        {"check", no_argument, NULL, OPTION_CHECK}, {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     int option;
 

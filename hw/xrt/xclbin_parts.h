@@ -28,7 +28,7 @@ bittern_status xclbin_make(const struct xclbin_design *design, uint8_t **data, s
                            struct bittern_error *err);
 
 /* The archive (.zip) in which XRT looks for behav_waveform/xsim/simulate.sh (xclbin_archive.c). */
-bittern_status xclbin_make_archive(const struct xclbin_design *design, uint8_t **data,
-                                   size_t *size, struct bittern_error *err);
+bittern_status xclbin_make_archive(const struct xclbin_design *design, uint8_t **data, size_t *size,
+                                   struct bittern_error *err);
 
 #endif

@@ -64,7 +64,8 @@ struct card {
     bool closed;
 };
 
-/* ---- Calls: each unpacks its request, acts, and leaves a packed reply of *size bytes ---------- */
+/* ---- Calls: each unpacks its request, acts, and leaves a packed reply of *size bytes ----------
+ */
 
 static bittern_status broken(const char *what, struct bittern_error *err)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One mapping for all of memory, whose pages come when they are first written; a list of buffers. */
+/* One mapping for all of memory, whose pages come when they are first written; a list of buffers.
+ */
 #include "card_memory.h"
 
 #include <errno.h>
@@ -93,7 +94,8 @@ bittern_status card_memory_release(struct card_memory *memory, uint64_t address,
         /* Whole pages go back; what is left of the first and the last is cleared by hand. */
         uint8_t *data = memory->data + (address - memory->base);
         uint64_t size = memory->buffers[i].size;
-        if (address % PAGE == 0 && madvise(data, (size_t)(size / PAGE * PAGE), MADV_DONTNEED) == 0) {
+        if (address % PAGE == 0 &&
+            madvise(data, (size_t)(size / PAGE * PAGE), MADV_DONTNEED) == 0) {
             memset(data + size / PAGE * PAGE, 0, (size_t)(size % PAGE));
         } else {
             memset(data, 0, (size_t)size);

@@ -21,8 +21,8 @@
 #define TAG_SIZE 0x09
 #define TAG_CALL 0x15
 #define MAX_PAYLOAD (UINT64_C(256) << 20)
-#define CONNECT_MS 60000  /* the shim listens a moment after it has started this process */
-#define SECOND_MS 6000    /* it listens there in turns of 5 s */
+#define CONNECT_MS 60000 /* the shim listens a moment after it has started this process */
+#define SECOND_MS 6000   /* it listens there in turns of 5 s */
 
 static void pause_ms(long milliseconds)
 {
@@ -94,8 +94,9 @@ bittern_status link_open(struct link *link, struct bittern_error *err)
             pause_ms(5);
         }
     }
-    return link->fd >= 0 ? BITTERN_OK
-                         : bittern_error_set(err, BITTERN_ERR_IO, "nobody listens at %s", link->path);
+    return link->fd >= 0
+               ? BITTERN_OK
+               : bittern_error_set(err, BITTERN_ERR_IO, "nobody listens at %s", link->path);
 }
 
 static void try_second(struct link *link)

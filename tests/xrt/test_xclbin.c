@@ -52,7 +52,8 @@ static const void *data_of(const struct image *image, uint32_t kind)
     return image->data + section(image, kind)->m_sectionOffset;
 }
 
-/* Would catch: a section that overlaps another, or leaves the file; a length that is not the file's.
+/* Would catch: a section that overlaps another, or leaves the file; a length that is not the
+ * file's.
  */
 static void every_section_lies_in_the_file_and_none_in_another(void **state)
 {
@@ -62,8 +63,7 @@ static void every_section_lies_in_the_file_and_none_in_another(void **state)
         const struct axlf *header = header_of(&image);
         const struct axlf_section_header *sections = header->m_sections;
         uint32_t count = header->m_header.m_numSections;
-        uint64_t end =
-            sizeof *header - sizeof *sections + (uint64_t)count * sizeof(*sections);
+        uint64_t end = sizeof *header - sizeof *sections + (uint64_t)count * sizeof(*sections);
 
         assert_memory_equal(header->m_magic, "xclbin2", 8);
         assert_int_equal(header->m_signature_length, -1);

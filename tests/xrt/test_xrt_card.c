@@ -244,10 +244,9 @@ static void registers_are_those_of_each_kernel(void **state)
         assert_int_equal(read_register(&shim, units[i] + KERNEL_WORD), 32);
         assert_true(write_register(&shim, units[i] + KERNEL_IMAGES, 0));
         assert_true(write_register(&shim, units[i] + KERNEL_INPUT, 0x1000 * (i + 1)));
-        assert_true(write_register(&shim, units[i] + KERNEL_RECORD,
-                                   (uint32_t)record + 4096 * (uint32_t)i));
         assert_true(
-            write_register(&shim, units[i] + KERNEL_RECORD + 4, (uint32_t)(record >> 32)));
+            write_register(&shim, units[i] + KERNEL_RECORD, (uint32_t)record + 4096 * (uint32_t)i));
+        assert_true(write_register(&shim, units[i] + KERNEL_RECORD + 4, (uint32_t)(record >> 32)));
     }
     for (int i = 0; i < 2; i++) {
         assert_int_equal(read_register(&shim, units[i] + KERNEL_INPUT), 0x1000 * (i + 1));

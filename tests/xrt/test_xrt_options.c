@@ -35,9 +35,9 @@ static void cards_have_numbers_or_addresses(void **state)
 static void wrong_settings_are_named(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"card",    "-1",     "99999",    "0,cu=0", "0,cu=two",
-                                        "0,1",     "speed=", "0,xclbin=", "cu=",   "3b:00.1x",
-                                        "0,cu=2a", ",0"};
+    static const char *const wrong[] = {
+        "card",   "-1",        "99999", "0,cu=0",   "0,cu=two", "0,1",
+        "speed=", "0,xclbin=", "cu=",   "3b:00.1x", "0,cu=2a",  ",0"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct bittern_error err;
         struct xrt_options options;

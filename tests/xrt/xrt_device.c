@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The backend "xrt" on an emulated card of geometry tiny: memory, runs against the reference engine,
- * and every error code of the kernel. scripts/xrt-emu.sh starts it, with three faults of memory set
- * (CMakeLists.txt): the first beat that is read, a write in the middle of outputs, and a read channel
- * that stands still late in a run.
+ * The backend "xrt" on an emulated card of geometry tiny: memory, runs against the reference
+ * engine, and every error code of the kernel. scripts/xrt-emu.sh starts it, with three faults of
+ * memory set (CMakeLists.txt): the first beat that is read, a write in the middle of outputs, and a
+ * read channel that stands still late in a run.
  */
 #include "sim_raw.h"
 
@@ -42,8 +42,8 @@ static int close_card(void **state)
     return 0;
 }
 
-/* Would catch: a kernel taken for one of another geometry. Registers are out of reach here: it is the
- * record of a run of 0 images that says so. */
+/* Would catch: a kernel taken for one of another geometry. Registers are out of reach here: it is
+ * the record of a run of 0 images that says so. */
 static void the_card_identifies_itself(void **state)
 {
     (void)state;
@@ -54,8 +54,8 @@ static void the_card_identifies_itself(void **state)
     assert_string_equal(bittern_device_get_info(device)->name, "xrt:0");
 }
 
-/* Would catch: an error of memory that is lost on its way to the user, or that the run after it still
- * suffers from. */
+/* Would catch: an error of memory that is lost on its way to the user, or that the run after it
+ * still suffers from. */
 static void errors_of_memory_reach_the_user(void **state)
 {
     (void)state;
@@ -224,7 +224,8 @@ static void a_session_equals_the_reference_in_every_score(void **state)
     free(profile);
 }
 
-/* Would catch: two devices on one card that load its .xclbin twice, and lose each other's memory. */
+/* Would catch: two devices on one card that load its .xclbin twice, and lose each other's memory.
+ */
 static void two_devices_share_a_card(void **state)
 {
     (void)state;
