@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #define DIGITS "--dataset", "digits", "--data", "data"
-#define EMULATE BITTERN_SOURCE_DIR "/scripts/xrt-emu.sh", "--build", BUILD_FOLDER
-#define MODEL BITTERN_SOURCE_DIR "/examples/lenet5-w2a2-digits.onnx"
-#define RUN BITTERN_COMMAND, "run", MODEL, DIGITS
+#define EMULATE script, "--build", BUILD_FOLDER
+#define RUN BITTERN_COMMAND, "run", model, DIGITS
+
+static const char *const script = BITTERN_SOURCE_DIR "/scripts/xrt-emu.sh";
+static const char *const model = BITTERN_SOURCE_DIR "/examples/lenet5-w2a2-digits.onnx";
 
 static int make_files(void **state)
 {
@@ -128,13 +130,15 @@ static void make_xclbin(const char *name, const char *geometry, const char *kern
 static void wrong_files_are_named(void **state)
 {
     (void)state;
+    static const char text[1000] = "not an xclbin";
     make_xclbin("other.xclbin", "tiny", "another_kernel");
+    fixture_write_bytes("none.xclbin", text, sizeof text);
     expect(1, "cut off", NULL, ARGS(EMULATE, "--xclbin", "short.xclbin", RUN, "--device", "xrt"));
     expect(1, "there is no kernel 'bittern_kernel'", NULL,
            ARGS(EMULATE, "--xclbin", "other.xclbin", RUN, "--device", "xrt"));
     expect(1, "nonesuch.xclbin", NULL,
            ARGS(EMULATE, RUN, "--device", "xrt:0,xclbin=nonesuch.xclbin"));
-    expect(1, "no .xclbin", NULL, ARGS(EMULATE, RUN, "--device", "xrt:0,xclbin=" MODEL));
+    expect(1, "no .xclbin", NULL, ARGS(EMULATE, RUN, "--device", "xrt:0,xclbin=none.xclbin"));
 }
 
 /* Would catch: a program for one geometry that runs on another. */
@@ -143,7 +147,7 @@ static void a_program_of_another_geometry_is_refused(void **state)
     (void)state;
     make_xclbin("tiny.xclbin", "tiny", NULL);
     expect(0, "", NULL,
-           ARGS(BITTERN_COMMAND, "compile", "--geometry", "edge", MODEL, "-o", "edge.btn"));
+           ARGS(BITTERN_COMMAND, "compile", "--geometry", "edge", model, "-o", "edge.btn"));
     expect(1, "compile the model again", NULL,
            ARGS(EMULATE, "--xclbin", "tiny.xclbin", BITTERN_COMMAND, "run", "edge.btn", DIGITS,
                 "--device", "xrt"));
@@ -159,7 +163,7 @@ static void without_a_card_there_is_a_message(void **state)
     /* XRT itself, not emulated, and no card in this machine: or it runs. */
     struct command_result result;
     run_command(&result, NULL,
-                ARGS(EMULATE, "env", "-u", "XCL_EMULATION_MODE", BITTERN_COMMAND, "run", MODEL,
+                ARGS(EMULATE, "env", "-u", "XCL_EMULATION_MODE", BITTERN_COMMAND, "run", model,
                      "--device", "xrt"));
     assert_true(result.exit_code == 0 || strstr(result.err, "no such card") ||
                 strstr(result.err, "xclbin"));
@@ -170,14 +174,12 @@ static void without_a_card_there_is_a_message(void **state)
 static void the_script_is_transparent(void **state)
 {
     (void)state;
+    static const char gone[] = "folder=$(\"$@\" sh -c 'echo $EMCONFIG_PATH'); "
+                               "[ -n \"$folder\" ] && [ ! -e \"$folder\" ] && echo gone";
     expect(7, "to stderr", NULL, ARGS(EMULATE, "sh", "-c", "echo to stderr >&2; exit 7"));
     expect(0, "/tmp/bittern-xrt.", NULL, ARGS(EMULATE, "sh", "-c", "echo $EMCONFIG_PATH"));
     expect(137, "", NULL, ARGS(EMULATE, "sh", "-c", "kill -KILL $$"));
-    expect(0, "gone", NULL,
-           ARGS("sh", "-c",
-                "folder=$(\"$@\" sh -c 'echo $EMCONFIG_PATH'); [ -n \"$folder\" ] && "
-                "[ ! -e \"$folder\" ] && echo gone",
-                "sh", EMULATE));
+    expect(0, "gone", NULL, ARGS("sh", "-c", gone, "sh", EMULATE));
     expect(0, "words", NULL, ARGS("sh", "-c", "echo words | \"$@\" cat", "sh", EMULATE));
     expect(2, "--nonesuch", NULL, ARGS(EMULATE, "--nonesuch"));
     expect(2, "COMMAND", NULL, ARGS(EMULATE));
