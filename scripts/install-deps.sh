@@ -59,6 +59,10 @@ sim   verilator                the simulated accelerator: Verilog to C++
 sim   g++                      its compiler (also part of build-essential)
 sim   zlib1g-dev               waveforms (FST)
 sim   iverilog                 benches of single Verilog modules
+xrt   libxrt-dev               boards and their emulation: the Xilinx Runtime
+xrt   uuid-dev                 its headers include it, and do not ask for it
+xrt   unzip                    XRT's emulation unpacks its simulator with it
+xrt   g++                      compiles the one C++ file of the driver
 report gnuplot-nox             charts of `bittern report`
 energy yosys                   switching of the real netlist, for modelled energy
 hw    yosys                    area of the accelerator; turns proofs into formulas
@@ -95,7 +99,7 @@ arm64 libcmocka-dev            unit tests
 EOF
 }
 
-groups="build train test sim report"
+groups="build train test sim xrt report"
 action=install
 for argument in "$@"; do
     case $argument in
@@ -132,9 +136,17 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     exit 1
 fi
 
+# Of all packages only XRT is not in every release (not in Ubuntu 22.04, and for amd64 only): where
+# the system's lists are there and do not have it, the driver for boards is left out.
+is_offered() {
+    [ "$1" != libxrt-dev ] || apt-cache show "$1" >/dev/null 2>&1 ||
+        ! apt-cache show build-essential >/dev/null 2>&1
+}
+
 missing=
 for group in $groups; do
     for package in $(packages | awk -v group="$group" '$1 == group { print $2 }'); do
+        is_offered "$package" || continue
         state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$state" = installed ] || case " $missing " in
         *" $package "*) ;;
@@ -167,6 +179,7 @@ trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086
 if ! {
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+        missing=$(for package in $missing; do is_offered "$package" && echo "$package"; done; true) &&
         $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
             --no-install-recommends $missing
 } >"$log" 2>&1; then

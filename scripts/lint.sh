@@ -10,7 +10,7 @@ Usage: scripts/lint.sh [--fix]
 
 Checks formatting, clang-tidy, clang's warnings and shellcheck. Any finding is an error.
 
-  --fix   reformat the C files instead of only checking them
+  --fix   reformat the C and C++ files instead of only checking them
 EOF
 }
 
@@ -31,7 +31,7 @@ esac
 cd "$(dirname "$0")/.."
 ./scripts/install-deps.sh --lint
 
-sources=$(git ls-files '*.c' '*.h')
+sources=$(git ls-files '*.c' '*.h' '*.cpp' '*.hpp')
 if $fix; then
     # File names here have no spaces.
     # shellcheck disable=SC2086
@@ -43,7 +43,7 @@ else
 fi
 
 echo "Licence lines ..."
-for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.tcl' '*.cpp' '*CMakeLists.txt' '*.cmake' '*.in'); do
+for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.tcl' '*.cpp' '*.hpp' '*.proto' '*CMakeLists.txt' '*.cmake' '*.in'); do
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
         echo "lint.sh: $file has no SPDX line" >&2
         exit 1
@@ -51,7 +51,7 @@ for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.tcl' '*.cpp' '*CMakeLists
 done
 
 echo "Shell scripts ..."
-scripts=$(git ls-files 'scripts/*.sh' 'bench/*' 'hw/*' 'tests/rtl/*.sh' 'tests/xrt_packaging/bin/*' '.ci/run' |
+scripts=$(git ls-files 'scripts/*.sh' 'bench/*' 'hw/*' 'tests/*.sh' 'tests/xrt_packaging/bin/*' '.ci/run' |
     while read -r file; do head -n 1 "$file" | grep -q '^#!.*sh' && echo "$file"; done)
 # shellcheck disable=SC2086
 shellcheck -x $scripts
@@ -66,7 +66,7 @@ fi
 
 echo "clang-tidy ..."
 # Generated protocol buffer code is not ours to tidy.
-git ls-files 'host/*.c' 'hw/energy/*.c' 'sim/*.c' 'sw_train/*.c' 'tests/*.c' 'bench/*.c' |
+git ls-files 'host/*.c' 'hw/*.c' 'sim/*.c' 'sw_train/*.c' 'tests/*.c' 'bench/*.c' |
     while read -r file; do
         if grep -q "\"file\": \".*/$file\"" build/clang/compile_commands.json; then
             echo "$file"

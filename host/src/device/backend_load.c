@@ -24,8 +24,8 @@ static const struct {
     {"reference", NULL},
     {"sim", "it needs Verilator; install it with 'scripts/install-deps.sh', then build "
             "Bittern again with 'scripts/build.sh release'; or use 'reference'"},
-    /* To name the packages to install once this backend is part of Bittern. */
-    {"xrt", "this version of Bittern does not have the driver for boards yet; use 'reference'"},
+    {"xrt", "it needs the Xilinx Runtime; install libxrt-dev and uuid-dev with "
+            "'scripts/install-deps.sh', then build Bittern again with 'scripts/build.sh release'"},
 };
 #define KNOWN_COUNT (sizeof known_backends / sizeof known_backends[0])
 

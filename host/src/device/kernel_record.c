@@ -2,6 +2,7 @@
 /* Records from little-endian bytes. */
 #include "device/kernel_record.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static uint32_t word_of(const uint8_t *data, size_t index)
@@ -34,6 +35,30 @@ bool kernel_record_parse(const uint8_t *data, struct kernel_record *record)
     record->layer_records = word_of(data, 24);
     record->images = word_of(data, 25);
     return true;
+}
+
+bittern_status kernel_record_identify(const uint8_t *data, struct bittern_geometry *geometry,
+                                      struct bittern_error *err)
+{
+    if (word_of(data, 0) != KERNEL_MAGIC_VALUE) {
+        return bittern_error_set(err, BITTERN_ERR_DEVICE,
+                                 "the kernel left no record of a run: it is none of Bittern's, or "
+                                 "it does not reach the device's memory");
+    }
+    geometry->version = word_of(data, 1);
+    if (geometry->version != KERNEL_VERSION_VALUE) {
+        return bittern_error_set(err, BITTERN_ERR_DEVICE,
+                                 "the kernel has version %" PRIu32 " of the hardware interface, "
+                                 "this library drives version %" PRIu32,
+                                 geometry->version, KERNEL_VERSION_VALUE);
+    }
+    geometry->word_bits = word_of(data, 2);
+    geometry->output_channels = word_of(data, 3);
+    geometry->pixels = word_of(data, 4);
+    geometry->units = word_of(data, 5);
+    geometry->feature_bytes = word_of(data, 6);
+    geometry->weight_bytes = word_of(data, 7);
+    return BITTERN_OK;
 }
 
 void kernel_layer_record_parse(const uint8_t *data, struct kernel_layer_record *record)

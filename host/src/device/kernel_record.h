@@ -22,6 +22,12 @@ struct kernel_layer_record {
 
 /* False where no record was written there. data: KERNEL_RECORD_HEAD bytes. */
 bool kernel_record_parse(const uint8_t *data, struct kernel_record *record);
+/* What a record says of the kernel that wrote it; the geometry's name is left as it is. The way to
+ * know a kernel whose registers cannot be read: a run of 0 images leaves nothing but a record.
+ * @param data  KERNEL_RECORD_HEAD bytes
+ * @return BITTERN_ERR_DEVICE where there is no record, or one of another version */
+bittern_status kernel_record_identify(const uint8_t *data, struct bittern_geometry *geometry,
+                                      struct bittern_error *err);
 /* data: KERNEL_RECORD_LAYER bytes. */
 void kernel_layer_record_parse(const uint8_t *data, struct kernel_layer_record *record);
 

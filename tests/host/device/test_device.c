@@ -63,7 +63,7 @@ static void missing_backends_say_what_to_install(void **state)
         assert_non_null(strstr(err.message, "Verilator"));
     }
     if (bittern_device_list("xrt", 0, &info, &err) == BITTERN_ERR_DEVICE) {
-        assert_non_null(strstr(err.message, "boards"));
+        assert_true(strstr(err.message, "libxrt-dev") || strstr(err.message, "XRT says"));
     }
 }
 
