@@ -26,7 +26,7 @@ bool card_units_are_busy(const struct card_units *units);
 bittern_status card_units_advance(struct card_units *units, struct bittern_error *err);
 
 /* A register at an absolute address, as one access on the unit's AXI4-Lite. Reading the control
- * register of a unit that works first lets time pass: until its run has ended, or for up to 2 ms.
+ * register of a unit that works first lets time pass: until its run has ended, or for 2 to 20 ms.
  */
 bittern_status card_units_read(struct card_units *units, uint64_t address, uint32_t *value,
                                struct bittern_error *err);
