@@ -43,7 +43,7 @@ else
 fi
 
 echo "Licence lines ..."
-for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.tcl' '*.cpp' '*.hpp' '*.proto' '*CMakeLists.txt' '*.cmake' '*.in'); do
+for file in $(git ls-files '*.c' '*.h' '*.sh' '*.v' '*.awk' '*.tcl' '*.cpp' '*.hpp' '*.proto' '*CMakeLists.txt' '*.cmake' '*.in'); do
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
         echo "lint.sh: $file has no SPDX line" >&2
         exit 1
