@@ -336,7 +336,8 @@ static bittern_status read_line(struct reader *r, char *line)
         read_param(r, words);
         return BITTERN_OK;
     }
-    if (line[0] != '.') {
+    /* A cell's name stands between its .subckt and its .param lines. */
+    if (line[0] != '.' || strncmp(line, ".cname ", 7) == 0) {
         return BITTERN_OK;
     }
     bittern_status status = finish_cell(r);

@@ -83,8 +83,9 @@ static void a_glitch_shows_with_delays_only(void **state)
 /* Would catch: a register that takes what comes in the cycle itself, or that ignores its enable. */
 static void a_register_takes_what_was_there_at_its_edge(void **state)
 {
-    static const char text[] = ".model r\n.inputs clk d en r\n.outputs q\n"
-                               ".subckt FDRE C=clk CE=en D=d R=r Q=q\n.param INIT 0\n.end\n";
+    static const char text[] =
+        ".model r\n.inputs clk d en r\n.outputs q\n"
+        ".subckt FDRE C=clk CE=en D=d R=r Q=q\n.cname f\n.param INIT 0\n.end\n";
     struct netlist *netlist = read_netlist(text);
     int d = netlist_find_port(netlist, "d", -1);
     int en = netlist_find_port(netlist, "en", -1);
@@ -120,7 +121,7 @@ static void a_carry_cell_adds_all_pairs_of_four_bits(void **state)
     static const char text[] =
         ".model add\n.inputs a[0] a[1] a[2] a[3] b[0] b[1] b[2] b[3]\n"
         ".outputs s[0] s[1] s[2] s[3] c\n.names $false\n"
-        ".subckt LUT2 I0=a[0] I1=b[0] O=x0\n.param INIT 0110\n"
+        ".subckt LUT2 I0=a[0] I1=b[0] O=x0\n.cname x\n.param INIT 0110\n"
         ".subckt LUT2 I0=a[1] I1=b[1] O=x1\n.param INIT 0110\n"
         ".subckt LUT2 I0=a[2] I1=b[2] O=x2\n.param INIT 0110\n"
         ".subckt LUT2 I0=a[3] I1=b[3] O=x3\n.param INIT 0110\n"
