@@ -62,7 +62,7 @@ static bool set_seed(const char *text, struct sim_options *options)
 
 static bool set_base(const char *text, struct sim_options *options)
 {
-    return take_u64(&text, '\0', (UINT64_C(1) << 63) - 1, &options->base) &&
+    return take_u64(&text, '\0', UINT64_MAX - (UINT64_C(1) << 36), &options->base) &&
            options->base % DEVICE_MEMORY_ALIGNMENT == 0;
 }
 

@@ -6,8 +6,8 @@
  *     latency=N             cycles that memory takes to answer (default 64)
  *     bandwidth=F           beats a cycle in each direction, up to 1 (default 1)
  *     stall=P  seed=N       chance in percent that a channel holds still in a cycle (default 0)
- *     base=ADDRESS          where memory begins, a multiple of 4096 below 2^63 (default 4096)
- *     watchdog=N            cycles without progress that end a run (default: the kernel's)
+ *     base=ADDRESS          where memory begins, a multiple of 4096 below 2^64 - 2^36 (default
+ * 4096) watchdog=N            cycles without progress that end a run (default: the kernel's)
  *     threads=N             a model that was built for N threads
  *     trace=FILE            write an FST waveform (a model of its own; slow)
  *     trace-descriptors=A-B only while these descriptors are worked on

@@ -41,8 +41,8 @@ module bittern_core #(
     input  wire [OC*WORD-1:0]               ring_data,
     output wire                             ring_ce,
     input  wire [15:0]                      ring_rows_loaded,
-    output wire                             ring_release,
-    output wire [15:0]                      ring_release_rows,
+    output reg                              ring_release,
+    output reg  [15:0]                      ring_release_rows,
     // Feature memory, for the loader.
     input  wire                             load_valid,
     output wire                             load_ready,
@@ -128,7 +128,7 @@ module bittern_core #(
     wire [PX-1:0]       counts;
     wire [PX*36-1:0]    pixel;
     wire                issue_step, issue_parameters, sum_first, sum_last, first_plane, last_plane;
-    wire                first_group, finished, waits_weights, waits_input, parameters_taken;
+    wire                tile_end, first_group, finished, waits_weights, waits_input, parameters_taken;
     wire [ROW_BITS-1:0] issue_row;
     wire [7:0]          multiplier;
 
@@ -165,8 +165,8 @@ module bittern_core #(
         .step_valid(step_valid), .step_row(step_row), .step_last(step_last), .step_pop(step_pop),
         .group_valid(group_valid), .group_last(group_last),
         .group_image(pixel[36*(PX-1) + 24 +: 12]), .group_pop(group_pop),
-        .ring_rows_loaded(ring_rows_loaded), .ring_release(ring_release),
-        .ring_release_rows(ring_release_rows), .parameters_taken(parameters_taken),
+        .ring_rows_loaded(ring_rows_loaded), .tile_end(tile_end),
+        .parameters_taken(parameters_taken),
         .issue_step(issue_step), .issue_parameters(issue_parameters), .issue_row(issue_row),
         .sum_first(sum_first), .sum_last(sum_last), .first_plane(first_plane),
         .last_plane(last_plane), .first_group(first_group), .multiplier(multiplier),
@@ -176,7 +176,7 @@ module bittern_core #(
     // ---- Control along the stages ------------------------------------------------------------------
 
     reg [10:1] step_pipe, first_pipe, last_pipe;
-    reg [5:1]  parameters_pipe, lo_last_pipe, hi_last_pipe, exists_pipe;
+    reg [5:1]  tile_end_pipe, parameters_pipe, lo_last_pipe, hi_last_pipe, exists_pipe;
     reg [2:0]  part_pipe [1:5];
     reg [ROW_BITS-1:0] row_pipe [1:3];
     reg [3:1]  read_pipe;
@@ -185,12 +185,14 @@ module bittern_core #(
 
     always @(posedge clk)
         if (!rst_n) begin
+            tile_end_pipe   <= 5'd0;
             step_pipe       <= 10'd0;
             last_pipe       <= 10'd0;
             parameters_pipe <= 5'd0;
             read_pipe       <= 3'd0;
             store_pipe      <= 6'd0;
         end else if (ce) begin
+            tile_end_pipe   <= {tile_end_pipe[4:1], tile_end};
             step_pipe       <= {step_pipe[9:1], issue_step};
             last_pipe       <= {last_pipe[9:1], issue_step && sum_last};
             parameters_pipe <= {parameters_pipe[4:1], issue_parameters};
@@ -211,6 +213,13 @@ module bittern_core #(
             for (i = 2; i <= 3; i = i + 1)
                 row_pipe[i] <= row_pipe[i-1];
         end
+
+    // A tile's rows are given back when its last step has read them, and no sooner: the pipeline may
+    // stand still for as long as the output likes, and what is given back is written anew at once.
+    always @(posedge clk) begin
+        ring_release      <= rst_n && ce && tile_end_pipe[5];
+        ring_release_rows <= desc[32*31 + 16 +: 16];
+    end
 
     assign ring_ce   = ce;
     assign ring_read = read_pipe[3];

@@ -35,10 +35,9 @@ module layer_issue #(
     input  wire                group_last,
     input  wire [11:0]         group_image,
     output wire                group_pop,
-    // Weight ring: rows written so far, rows that this layer is done with.
+    // Weight ring: rows written so far; the step that enters is the last that reads a tile's rows.
     input  wire [15:0]         ring_rows_loaded,
-    output reg                 ring_release,
-    output reg  [15:0]         ring_release_rows,
+    output wire                tile_end,
     // Parameters that the output stage has taken over.
     input  wire                parameters_taken,
     // What enters the pipeline: one of the two, with its row of the ring.
@@ -134,11 +133,9 @@ module layer_issue #(
     assign waits_weights    = (can_step || can_load) && !row_there;
     assign waits_input      = can_step && row_there && !image_there;
 
-    wire tile_end = group_pop && group_last;
+    assign tile_end = group_pop && group_last;
 
     always @(posedge clk) begin
-        ring_release      <= rst_n && tile_end;
-        ring_release_rows <= rows_per_tile;
         ready_rows_reg    <= ring_rows_loaded - tile_row_reg;
         ready_after_reg   <= ready_rows_reg - plane_after;
         ready_plane_reg   <= plane_end ? ready_after_reg : ready_rows_reg - plane_row_reg;

@@ -9,11 +9,13 @@
 
 #define TIMEOUT_MS 300000
 
+/* Addresses need not be a page's first: any multiple of 64 will do. */
 static void allocate(struct sim_raw *raw, uint64_t size, uint64_t *address)
 {
     struct bittern_error err;
     if (size > 0) {
-        assert_ok(bittern_device_allocate(raw->device, size, address, &err), &err);
+        assert_ok(bittern_device_allocate(raw->device, size + 4096, address, &err), &err);
+        *address += 64 * (uint64_t)random_below(&raw->random, 64);
     }
 }
 
@@ -24,6 +26,7 @@ void sim_raw_make(struct sim_raw *raw, struct bittern_device *device,
     size_t count = example->count;
 
     memset(raw, 0, sizeof *raw);
+    raw->random = example->images[0] + example->outputs;
     raw->device = device;
     raw->example = example;
     assert_ok(device_io_create(example->program, &raw->io, &err), &err);

@@ -11,6 +11,7 @@ struct sim_raw {
     struct bittern_device *device;
     const struct sim_example *example;
     struct device_io *io;
+    uint64_t random; /* for addresses */
     size_t program_bytes;
     uint8_t *program; /* a copy, for tests to change; sim_raw_write takes it to the device */
     struct bittern_start start;

@@ -29,7 +29,8 @@ static void draw_device_name(uint64_t *state, char *name, size_t size)
     const char *bandwidth = bandwidths[random_below(state, 4)];
     unsigned stall = stalls[random_below(state, 5)];
     unsigned seed = (unsigned)random_below(state, 1000);
-    uint64_t base = random_u64(state) >> 1 & ~UINT64_C(4095); /* all 64 address bits are used */
+    /* All 64 address bits are used; the top of memory is left for it to grow. */
+    uint64_t base = (random_u64(state) & ~UINT64_C(4095)) % (UINT64_MAX - (UINT64_C(1) << 36));
     (void)snprintf(name, size,
                    "sim:%s,latency=%u,bandwidth=%s,stall=%u,seed=%u,base=0x%" PRIx64
                    ",watchdog=200000",
