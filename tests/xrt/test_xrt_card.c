@@ -9,7 +9,7 @@
 
 #include "device/kernel_registers.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -53,6 +53,25 @@ static int listen_at(const char *folder, const char *name)
     return fd;
 }
 
+/* A card that does not start says why on its standard error, and never connects. */
+static int accept_card(struct shim *shim)
+{
+    char text[1024] = "";
+    struct pollfd entry = {.fd = shim->listener, .events = POLLIN};
+    for (int tries = 0; tries < 600; tries++) {
+        if (poll(&entry, 1, 100) > 0) {
+            return accept(shim->listener, NULL, NULL);
+        }
+        if (waitpid(shim->card, NULL, WNOHANG) == shim->card) {
+            ssize_t got = read(shim->messages, text, sizeof text - 1);
+            text[got > 0 ? got : 0] = '\0';
+            break;
+        }
+    }
+    fail_msg("the card does not connect: %s", text);
+    return -1;
+}
+
 static void open_shim(struct shim *shim, const char *settings)
 {
     int pipe_ends[2];
@@ -75,7 +94,7 @@ static void open_shim(struct shim *shim, const char *settings)
     }
     (void)close(pipe_ends[1]);
     shim->messages = pipe_ends[0];
-    shim->fd = accept(shim->listener, NULL, NULL);
+    shim->fd = accept_card(shim);
     assert_true(shim->fd >= 0);
     shim->second = -1;
 }

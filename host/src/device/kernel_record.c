@@ -42,8 +42,9 @@ bittern_status kernel_record_identify(const uint8_t *data, struct bittern_geomet
 {
     if (word_of(data, 0) != KERNEL_MAGIC_VALUE) {
         return bittern_error_set(err, BITTERN_ERR_DEVICE,
-                                 "the kernel left no record of a run: it is none of Bittern's, or "
-                                 "it does not reach the device's memory");
+                                 "the kernel left no record of a run: it is none of Bittern's, it "
+                                 "does not reach the device's memory, or it still hangs there from "
+                                 "an earlier run and needs a reset");
     }
     geometry->version = word_of(data, 1);
     if (geometry->version != KERNEL_VERSION_VALUE) {
