@@ -282,8 +282,8 @@ const sim_signal *signals(void *handle)
 extern "C" __attribute__((visibility("default"))) const sim_model *sim_model_entry(void)
 {
     static const sim_model model = {
-        SIM_MODEL_VERSION, SIM_NAME,    SIM_WORD, SIM_OC, SIM_PX,  SIM_UNITS, SIM_FEATURE_WORDS,
-        SIM_WEIGHT_ROWS,   SIM_THREADS, VM_TRACE, create, destroy, settle,    clock,
+        SIM_MODEL_VERSION, SIM_NAME,     SIM_WORD, SIM_OC, SIM_PX,  SIM_UNITS, SIM_FEATURE_WORDS,
+        SIM_WEIGHT_ROWS,   SIM_THREADS,  VM_TRACE, create, destroy, settle,    clock,
         set_trace,         list_signals, signals};
     return &model;
 }

@@ -16,8 +16,8 @@
 struct device_memory;
 
 /* @param capacity  bytes that may be allocated at one time
- * @param first     the first address, a multiple of the alignment, with twice the capacity behind it; 0:
- *                  the first multiple, so that nothing is at 0 */
+ * @param first     the first address, a multiple of the alignment, with twice the capacity behind
+ * it; 0: the first multiple, so that nothing is at 0 */
 bittern_status device_memory_create(uint64_t capacity, uint64_t first,
                                     struct device_memory **memory, struct bittern_error *err);
 void device_memory_free(struct device_memory *memory);
