@@ -76,7 +76,7 @@ static size_t run_network(struct bittern_device *device, const char *name, uint6
 
     draw_options(state, &options);
     if (random_below(state, 12) == 0) { /* many small images: large sub-batches */
-        count = 500 + random_below(state, 2500);
+        count = 100 + random_below(state, 900);
         session_options.batch = count;
         options =
             (struct random_network_options){.max_layers = 2, .max_channels = 20, .max_side = 2};
