@@ -36,7 +36,7 @@ struct end {
 static void merge(struct depths *into, const struct depths *from, int net, int luts, int chains)
 {
     for (int c = 0; c < TIMING_CHAINS; c++) {
-        int to = c + chains < TIMING_CHAINS ? c + chains : TIMING_CHAINS - 1;
+        int to = chains >= 0 && chains < TIMING_CHAINS - c ? c + chains : TIMING_CHAINS - 1;
         if (from->at[c] >= 0 && from->at[c] + luts > into->at[to]) {
             into->at[to] = from->at[c] + luts;
             into->from[to] = net;
