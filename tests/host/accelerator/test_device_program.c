@@ -48,6 +48,7 @@ static void run_seed(uint64_t seed, const struct random_network_options *options
 static void run_seeds(uint64_t first, size_t count, const struct random_network_options *options)
 {
     struct tally tally = {0};
+    count /= BITTERN_TEST_DIVISOR;
     for (uint64_t seed = first; seed < first + count; seed++) {
         run_seed(seed, options, &tally);
     }
