@@ -266,6 +266,14 @@ static int spawn(const struct charts *charts, char *const *environment, pid_t *c
     return code;
 }
 
+static bittern_status not_found(struct bittern_error *err)
+{
+    return bittern_error_set(err, BITTERN_ERR_NOT_FOUND,
+                             "the charts need " PROGRAM ", which is not in PATH: install the "
+                             "package " PACKAGE " (apt-get install " PACKAGE
+                             "); --json alone works without it");
+}
+
 static bittern_status start(const struct charts *charts, pid_t *child, struct bittern_error *err)
 {
     char locale[] = "LC_ALL=C.UTF-8";
@@ -278,10 +286,7 @@ static bittern_status start(const struct charts *charts, pid_t *child, struct bi
     }
     int code = spawn(charts, (char *const[]){locale, path, NULL}, child);
     if (code == ENOENT) {
-        status = bittern_error_set(err, BITTERN_ERR_NOT_FOUND,
-                                   "the charts need " PROGRAM ", which is not in PATH: install the "
-                                   "package " PACKAGE " (apt-get install " PACKAGE
-                                   "); --json alone works without it");
+        status = not_found(err);
     } else if (code != 0) {
         status =
             bittern_error_set(err, BITTERN_ERR_IO, "cannot run " PROGRAM ": %s", strerror(code));
@@ -344,6 +349,10 @@ bittern_status charts_draw(struct charts *charts, bool (*stop)(void), struct bit
     }
     if (status != BITTERN_OK) {
         return status;
+    }
+    /* Where the system cannot tell the parent, the child ends with this (POSIX, posix_spawn). */
+    if (WIFEXITED(result) && WEXITSTATUS(result) == 127) {
+        return not_found(err);
     }
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0) {
         read_message(charts, message, sizeof message);
