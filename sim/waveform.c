@@ -3,6 +3,8 @@
  * Units that a geometry has many of are shown once: channel 0, pixel 0. */
 #include "waveform.h"
 
+#include "device/waveform_name.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,16 +73,6 @@ struct names {
     char *of[GROUP_COUNT][MAX_SIGNALS]; /* full names as the waveform has them; owned */
     bool failed;
 };
-
-bool waveform_save_name(const char *trace, char *name, size_t size)
-{
-    size_t length = strlen(trace);
-    if (length > 4 && strcmp(trace + length - 4, ".fst") == 0) {
-        length -= 4;
-    }
-    int written = snprintf(name, size, "%.*s.gtkw", (int)length, trace);
-    return written > 0 && (size_t)written < size;
-}
 
 /* "wide [3:0]" and "wide[3:0]" are the signal "wide". */
 static size_t bare_length(const char *signal)

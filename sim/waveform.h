@@ -9,11 +9,6 @@
 #include "model.h"
 
 #include <bittern/error.h>
-#include <stdbool.h>
-#include <stddef.h>
-
-/** "run.fst" -> "run.gtkw"; another ending stays in front of ".gtkw". False: no room. */
-bool waveform_save_name(const char *trace, char *name, size_t size);
 
 /**
  * Write the save file of a finished waveform. Names and widths are read from the waveform itself.

@@ -6,6 +6,8 @@
 #include "run.h"
 #include "run_trace.h"
 
+#include "device/waveform_name.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,7 +303,9 @@ static bittern_status run_images_through(struct run *run, struct bittern_error *
 static void tell_trace(const struct run_arguments *arguments)
 {
     char save[1100];
-    run_trace_save_name(arguments->trace_out, save, sizeof save);
+    if (!waveform_save_name(arguments->trace_out, save, sizeof save)) {
+        return;
+    }
     fprintf(stderr, "Waveform  %s; to look at it: gtkwave %s\n", arguments->trace_out, save);
 }
 

@@ -93,12 +93,3 @@ cleanup:
     bittern_accelerator_plan_free(plan);
     return status;
 }
-
-void run_trace_save_name(const char *file, char *name, size_t size)
-{
-    size_t length = strlen(file);
-    if (length > 4 && strcmp(file + length - 4, ".fst") == 0) {
-        length -= 4;
-    }
-    (void)snprintf(name, size, "%.*s.gtkw", (int)length, file);
-}

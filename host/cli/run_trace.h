@@ -20,7 +20,4 @@ bittern_status run_trace_device_name(const struct bittern_program *program, cons
                                      const char *file, const char *device, char *name, size_t size,
                                      struct bittern_error *err);
 
-/* "run.fst" -> "run.gtkw", which the simulator writes beside it. */
-void run_trace_save_name(const char *file, char *name, size_t size);
-
 #endif

@@ -3,6 +3,7 @@
  * Fuzz the reader of activity files. What is accepted must give figures that are numbers, ordered
  * and not negative, and JSON of them.
  */
+#include "energy_activity.h"
 #include "fuzz.h"
 
 #include "energy/activity.h"
@@ -64,25 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(size_t index, uint8_t *buffer, size_t capacity)
 {
-    static const char text[] =
-        "{\"format\":\"bittern-activity\",\"version\":1,"
-        "\"program\":{\"crc32\":7,\"geometry\":\"edge\"},\"family\":\"xc7\",\"images\":2,"
-        "\"dataset\":\"mnist\",\"cycles\":300,\"read_bytes\":64,\"write_bytes\":32,"
-        "\"array\":{\"word_bits\":8,\"output_channels\":2,\"pixels\":1},"
-        "\"area\":{\"kernel\":{\"sites\":100,\"registers\":50,\"feature_bram36\":4,"
-        "\"weight_bram36\":2,\"dsp\":1},\"unit\":{\"sites\":10,\"registers\":5}},"
-        "\"layers\":[{\"name\":\"conv\",\"mode\":\"binary\",\"cycles\":200,\"enabled_cycles\":100,"
-        "\"compute_cycles\":50,\"read_bytes\":32,\"write_bytes\":16,"
-        "\"unit\":{\"toggles\":{\"input\":9,\"lut\":2,\"carry\":1,\"register\":3},"
-        "\"routed\":{\"input\":1,\"lut\":1,\"carry\":1,\"register\":1},"
-        "\"toggles_delayed\":{\"input\":9,\"lut\":4,\"carry\":1,\"register\":3},"
-        "\"routed_delayed\":{\"input\":1,\"lut\":3,\"carry\":1,\"register\":1}},"
-        "\"feature_memory\":{\"read_toggles\":0.5,\"write_bytes\":9,\"write_toggles\":0.25},"
-        "\"weight_memory\":{\"reads\":1,\"read_toggles\":0.25,\"write_toggles\":0.5}}]}";
-
-    if (index > 0 || sizeof text - 1 > capacity) {
+    if (index > 0 || sizeof energy_activity_text - 1 > capacity) {
         return 0;
     }
-    memcpy(buffer, text, sizeof text - 1);
-    return sizeof text - 1;
+    memcpy(buffer, energy_activity_text, sizeof energy_activity_text - 1);
+    return sizeof energy_activity_text - 1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The energy model's arithmetic on figures small enough to add up by hand, and files that it must
  * refuse. */
+#include "energy_activity.h"
 #include "testing.h"
 
 #include "base/file.h"
@@ -17,23 +18,6 @@ struct files {
     char activity[128], coefficients[128];
     struct bittern_error err;
 };
-
-/* One layer; 2 units, words of 8 bits; all other figures powers of ten apart where it helps. */
-static const char activity_text[] =
-    "{\"format\":\"bittern-activity\",\"version\":1,"
-    "\"program\":{\"crc32\":7,\"geometry\":\"edge\"},\"family\":\"xc7\",\"images\":2,"
-    "\"dataset\":\"mnist\",\"cycles\":300,\"read_bytes\":64,\"write_bytes\":32,"
-    "\"array\":{\"word_bits\":8,\"output_channels\":2,\"pixels\":1},"
-    "\"area\":{\"kernel\":{\"sites\":100,\"registers\":50,\"feature_bram36\":4,"
-    "\"weight_bram36\":2,\"dsp\":1},\"unit\":{\"sites\":10,\"registers\":5}},"
-    "\"layers\":[{\"name\":\"conv\",\"mode\":\"binary\",\"cycles\":200,\"enabled_cycles\":100,"
-    "\"compute_cycles\":50,\"read_bytes\":32,\"write_bytes\":16,"
-    "\"unit\":{\"toggles\":{\"input\":9,\"lut\":2,\"carry\":1,\"register\":3},"
-    "\"routed\":{\"input\":1,\"lut\":1,\"carry\":1,\"register\":1},"
-    "\"toggles_delayed\":{\"input\":9,\"lut\":4,\"carry\":1,\"register\":3},"
-    "\"routed_delayed\":{\"input\":1,\"lut\":3,\"carry\":1,\"register\":1}},"
-    "\"feature_memory\":{\"read_toggles\":0.5,\"write_bytes\":9,\"write_toggles\":0.25},"
-    "\"weight_memory\":{\"reads\":1,\"read_toggles\":0.25,\"write_toggles\":0.5}}]}";
 
 #define ONE(key, unit, low, nominal, high)                                                         \
     "\"" key "\":{\"low\":" low ",\"nominal\":" nominal ",\"high\":" high ",\"unit\":\"" unit      \
@@ -78,7 +62,7 @@ static int setup(void **state)
     (void)snprintf(files->activity, sizeof files->activity, "%s/activity.json", files->folder);
     (void)snprintf(files->coefficients, sizeof files->coefficients, "%s/coefficients.json",
                    files->folder);
-    write_text(files->activity, activity_text, sizeof activity_text - 1);
+    write_text(files->activity, energy_activity_text, sizeof energy_activity_text - 1);
     write_text(files->coefficients, coefficients_text, sizeof coefficients_text - 1);
     return 0;
 }
@@ -269,8 +253,9 @@ static void refuse(struct files *files, const char *text, const char *path, cons
                    place + strlen(from));
     write_text(path, changed, strlen(changed));
     bittern_status status =
-        text == activity_text ? bittern_energy_activity_read(path, &activity, &files->err)
-                              : bittern_energy_coefficients_read(path, &coefficients, &files->err);
+        text == energy_activity_text
+            ? bittern_energy_activity_read(path, &activity, &files->err)
+            : bittern_energy_coefficients_read(path, &coefficients, &files->err);
     if (status != BITTERN_ERR_FORMAT) {
         fail_msg("'%s' for '%s' gave %s", to, from, bittern_status_name(status));
     }
@@ -284,21 +269,23 @@ static void broken_activity_files_are_refused(void **state)
     struct files *files = *state;
     struct bittern_energy_activity *activity = NULL;
 
-    refuse(files, activity_text, files->activity, "bittern-activity", "bittern-bench");
-    refuse(files, activity_text, files->activity, "\"version\":1", "\"version\":2");
-    refuse(files, activity_text, files->activity, "\"lut\":2", "\"lut\":-2");
-    refuse(files, activity_text, files->activity, "\"lut\":2", "\"lut\":1e300");
-    refuse(files, activity_text, files->activity, "\"lut\":2", "\"lut\":\"2\"");
-    refuse(files, activity_text, files->activity, "\"lut\":2", "\"lot\":2");
-    refuse(files, activity_text, files->activity, "\"compute_cycles\":50", "\"compute_cycles\":0");
-    refuse(files, activity_text, files->activity, "\"compute_cycles\":50",
+    refuse(files, energy_activity_text, files->activity, "bittern-activity", "bittern-bench");
+    refuse(files, energy_activity_text, files->activity, "\"version\":1", "\"version\":2");
+    refuse(files, energy_activity_text, files->activity, "\"lut\":2", "\"lut\":-2");
+    refuse(files, energy_activity_text, files->activity, "\"lut\":2", "\"lut\":1e300");
+    refuse(files, energy_activity_text, files->activity, "\"lut\":2", "\"lut\":\"2\"");
+    refuse(files, energy_activity_text, files->activity, "\"lut\":2", "\"lot\":2");
+    refuse(files, energy_activity_text, files->activity, "\"compute_cycles\":50",
+           "\"compute_cycles\":0");
+    refuse(files, energy_activity_text, files->activity, "\"compute_cycles\":50",
            "\"compute_cycles\":101");
-    refuse(files, activity_text, files->activity, "\"images\":2", "\"images\":0");
-    refuse(files, activity_text, files->activity, "\"sites\":10,", "\"sites\":60,");
-    refuse(files, activity_text, files->activity, "\"crc32\":7", "\"crc32\":5000000000");
-    refuse(files, activity_text, files->activity, "\"layers\":[{", "\"layers\":[],\"old\":[{");
-    for (size_t size = 0; size < sizeof activity_text - 1; size += 7) {
-        write_text(files->activity, activity_text, size);
+    refuse(files, energy_activity_text, files->activity, "\"images\":2", "\"images\":0");
+    refuse(files, energy_activity_text, files->activity, "\"sites\":10,", "\"sites\":60,");
+    refuse(files, energy_activity_text, files->activity, "\"crc32\":7", "\"crc32\":5000000000");
+    refuse(files, energy_activity_text, files->activity, "\"layers\":[{",
+           "\"layers\":[],\"old\":[{");
+    for (size_t size = 0; size < sizeof energy_activity_text - 1; size += 7) {
+        write_text(files->activity, energy_activity_text, size);
         assert_int_equal(bittern_energy_activity_read(files->activity, &activity, &files->err),
                          BITTERN_ERR_FORMAT);
     }
@@ -329,10 +316,10 @@ static void the_built_in_coefficients_know_both_families(void **state)
 
     assert_ok(bittern_energy_coefficients_read(NULL, &coefficients, &files->err), &files->err);
     for (int plus = 0; plus < 2; plus++) {
-        char text[sizeof activity_text + 8];
-        const char *place = strstr(activity_text, "xc7");
-        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(place - activity_text), activity_text,
-                       plus ? "xcup" : "xc7", place + 3);
+        char text[sizeof energy_activity_text + 8];
+        const char *place = strstr(energy_activity_text, "xc7");
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(place - energy_activity_text),
+                       energy_activity_text, plus ? "xcup" : "xc7", place + 3);
         write_text(files->activity, text, strlen(text));
         assert_ok(bittern_energy_activity_read(files->activity, &activity, &files->err),
                   &files->err);
