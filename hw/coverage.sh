@@ -33,8 +33,10 @@ run() {
 }
 run "$release/tests/sim/test_sim_registers"
 run "$release/tests/sim/test_sim_faults"
-run "$release/tests/sim/test_sim_hostile" 1 "$networks"
+run "$release/tests/sim/test_sim_hostile" 1 $((networks * 5)) &
+hostile=$!
 run "$release/tests/sim/test_sim_random" tiny 1 "$networks"
+wait $hostile
 
 verilator_coverage --write "$out/all.dat" "$out"/data/*.dat
 verilator_coverage --annotate "$out/annotated" --annotate-min 1 "$out/all.dat" >/dev/null

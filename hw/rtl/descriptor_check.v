@@ -62,7 +62,7 @@ module descriptor_check #(
     always @(posedge clk) begin
         segment_reg[0] <= words[32*0 +: 32] == 32'd2;
         segment_reg[1] <= words[32*1 +: 16] != 16'd0 && words[32*1+16 +: 16] == 16'd0;
-        segment_reg[2] <= words[32*2 +: 12] != 12'd0 && words[32*2+12 +: 20] == 20'd0;
+        segment_reg[2] <= words[32*2 +: 11] != 11'd0 && words[32*2+11 +: 21] == 21'd0;
         segment_reg[3] <= words[32*3 +: 6] == 6'd0 && words[32*4 +: OC_BITS] == 0
                           && words[32*6+1 +: 31] == 31'd0;
         segment_reg[4] <= words[32*7 +: 6] == 6'd0 && words[32*8 +: 6] == 6'd0
@@ -89,7 +89,15 @@ module descriptor_check #(
     wire [15:0] plane_rows  = words[32*31 +: 16];
     wire [15:0] tile_rows   = words[32*31+16 +: 16];
 
-    reg [17:0] layer_reg;
+    // Digits of the lanes' pixel number, which must grow by less than half of the last digit's range
+    // and carry into it, or its end would never be seen.
+    wire [15:0] window_w = words[32*7 +: 16], window_h = words[32*7+16 +: 16];
+    wire [15:0] out_w    = words[32*8 +: 16], out_h    = words[32*8+16 +: 16];
+    wire [15:0] step_wx  = words[32*9 +: 16], step_wy  = words[32*9+16 +: 16];
+    wire [15:0] step_px  = words[32*10 +: 16], step_py = words[32*10+16 +: 16];
+    wire [31:0] step_n   = words[32*11 +: 32];
+
+    reg [24:0] layer_reg;
 
     always @(posedge clk) begin
         layer_reg[0]  <= words[32*0 +: 32] == 32'd1;
@@ -112,6 +120,14 @@ module descriptor_check #(
         layer_reg[16] <= !is_pair || (is_threshold && planes == 4'd1 && writes == 8'd1
                          && !is_result && lanes != 8'd1 && (!is_pool || !words[32*48]));
         layer_reg[17] <= !is_result || (words[32*50 +: BEAT_BITS] == 0 && writes == 8'd1);
+        layer_reg[18] <= window_w <= 16'd256 && window_h <= 16'd256;
+        layer_reg[19] <= out_w[15:12] == 4'd0 && out_h[15:12] == 4'd0;
+        layer_reg[20] <= step_wx < window_w;
+        layer_reg[21] <= step_wy < window_h;
+        layer_reg[22] <= step_px < out_w;
+        layer_reg[23] <= step_py < out_h;
+        layer_reg[24] <= step_n[31:11] == 21'd0
+                         && {words[32*9 +: 32], words[32*10 +: 32], step_n[10:0]} != 75'd0;
         layer_ok      <= &layer_reg;
     end
 
