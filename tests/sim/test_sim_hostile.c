@@ -110,7 +110,7 @@ static void scramble_layer(uint8_t *record, const struct device_layer *layer, ui
         break;
     case 3:
         if (layer->result) {
-            set_word(record, 50, (uint32_t)random_u64(random) & ~UINT32_C(63)); /* result_stride */
+            set_word(record, 50, (uint32_t)random_u64(random) & ~UINT32_C(3)); /* result_stride */
         } else if (!layer->pair) {
             set_word(record, 47, /* tiles_per_plane_log2 and writes */
                      (uint32_t)random_below(random, 256) << 8 | 1U << random_below(random, 8));
@@ -287,23 +287,43 @@ static void repeat_program(struct sim_raw *raw, size_t times)
     sim_raw_write(raw);
 }
 
-/* Would catch: numbers of descriptors and records that are a bit too narrow. */
+/* So many that the 16-bit numbers of weight rows pass their end in one run. */
+#define SEGMENTS 5000
+
+static bool has_enough_rows(const struct sim_raw *raw)
+{
+    struct device_segment segment;
+    struct device_header header;
+    assert_true(device_header_read(raw->program, &header));
+    assert_true(device_segment_read(raw->program + DEVICE_RECORD_BYTES, &segment));
+    return segment.weight_beats / header.oc * SEGMENTS > 70000;
+}
+
+/* Would catch: numbers of descriptors, records and weight rows that are a bit too narrow. */
 static void a_program_has_thousands_of_descriptors(void **state)
 {
     (void)state;
     const struct random_network_options options = {
-        .max_layers = 1, .max_channels = 9, .max_side = 2};
+        .max_layers = 1, .max_channels = 20, .max_side = 2};
     struct bittern_error err;
     struct bench bench;
     uint64_t seed = 1;
+    bool enough = false;
 
     bench.device = sim_open("sim:tiny,latency=9");
-    while (sim_example_make(&bench.example, seed, &options, sim_geometry(bench.device), 1, &err) !=
-           BITTERN_OK) {
-        seed++;
+    while (!enough) {
+        if (sim_example_make(&bench.example, seed++, &options, sim_geometry(bench.device), 1,
+                             &err) != BITTERN_OK) {
+            continue;
+        }
+        sim_raw_make(&bench.raw, bench.device, &bench.example);
+        enough = has_enough_rows(&bench.raw);
+        if (!enough) {
+            sim_raw_free(&bench.raw);
+            sim_example_free(&bench.example);
+        }
     }
-    sim_raw_make(&bench.raw, bench.device, &bench.example);
-    repeat_program(&bench.raw, 5000);
+    repeat_program(&bench.raw, SEGMENTS);
     sim_raw_expect_good(&bench.raw, "5000 segments");
     close_bench(&bench);
 }
