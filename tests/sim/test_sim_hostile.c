@@ -90,6 +90,24 @@ static const uint8_t free_layer_words[] = {3,  4,  12, 13, 14, 15, 16, 17, 18, 1
                                            26, 27, 28, 29, 30, 32, 33, 34, 35, 36, 37, 38,
                                            39, 40, 41, 42, 43, 44, 45, 46, 49, 51, 52, 53};
 
+/* Digits of a lane's step below their radix, which are at most `limit`. */
+static void scramble_digits(uint8_t *record, size_t radix, size_t step, size_t limit,
+                            uint64_t *random)
+{
+    uint32_t sizes = two_sizes(random, limit);
+    set_word(record, radix, sizes);
+    set_word(record, step,
+             (uint32_t)random_below(random, sizes & 0xFFFF) |
+                 (uint32_t)random_below(random, sizes >> 16) << 16);
+}
+
+static void scramble_lanes(uint8_t *record, uint64_t *random)
+{
+    scramble_digits(record, 7, 9, 256, random);
+    scramble_digits(record, 8, 10, 4095, random);
+    set_word(record, 11, (uint32_t)(1 + random_below(random, 2047)));
+}
+
 static void scramble_layer(uint8_t *record, const struct device_layer *layer, uint64_t *random)
 {
     for (size_t i = 0; i < sizeof free_layer_words; i++) {
@@ -97,7 +115,10 @@ static void scramble_layer(uint8_t *record, const struct device_layer *layer, ui
             set_word(record, free_layer_words[i], (uint32_t)random_u64(random));
         }
     }
-    switch (random_below(random, 6)) {
+    switch (random_below(random, 7)) {
+    case 6: /* pixels, in steps of at least an image, as there could be very many */
+        scramble_lanes(record, random);
+        break;
     case 0: /* radix of the steps */
         set_word(record, 22, (uint32_t)(1 + random_below(random, 65535)));
         set_word(record, 23, two_sizes(random, 256));
