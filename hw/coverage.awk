@@ -13,6 +13,8 @@ FNR == NR {
     next
 }
 
+BEGIN { waivers = 0 }
+
 function field(key,    at, rest) {
     at = index($0, "\001" key "\002")
     if (!at)

@@ -50,11 +50,12 @@ static void draw_options(uint64_t *state, struct random_network_options *options
         options->max_layers = 2;
         options->max_channels = 4000;
         options->max_side = 1;
-    } else if (shape < 3) { /* long rows: so have coordinates */
+    } else if (shape < 4) { /* long rows, or many of them: so have coordinates */
+        bool is_tall = shape == 3;
         options->max_layers = 2;
         options->max_channels = 9;
-        options->max_side = 2;
-        options->max_width = 3000;
+        options->max_side = is_tall ? 3000 : 2;
+        options->max_width = is_tall ? 2 : 3000;
     }
 }
 
