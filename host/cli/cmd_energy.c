@@ -19,7 +19,7 @@ static const char help[] =
     "\n"
     "Usage: bittern energy ACTIVITY.json... [OPTION...]\n"
     "\n"
-    "      --clock-mhz F        clock of the accelerator (default 100)\n"
+    "      --clock MHZ          clock of the accelerator (default 100)\n"
     "      --coefficients FILE  another coefficients' file than the built-in one\n"
     "      --bounds             ranges with all coefficients at one end at once, instead of the\n"
     "                           5th to 95th percentile of draws\n"
@@ -35,7 +35,7 @@ static const char help[] =
     "Examples:\n"
     "  hw/energy/measure.sh examples/lenet5-w2a2-mnist.onnx -o lenet5.json\n"
     "  bittern energy lenet5.json\n"
-    "  bittern energy binary.json ternary.json --clock-mhz 200 --json\n";
+    "  bittern energy binary.json ternary.json --clock 200 --json\n";
 
 #define MAX_FILES 64
 
@@ -246,7 +246,7 @@ cleanup:
 
 int command_energy(int argc, char **argv)
 {
-    static const struct option options[] = {{"clock-mhz", required_argument, NULL, 'c'},
+    static const struct option options[] = {{"clock", required_argument, NULL, 'c'},
                                             {"coefficients", required_argument, NULL, 'f'},
                                             {"bounds", no_argument, NULL, 'b'},
                                             {"draws", required_argument, NULL, 'd'},
@@ -265,7 +265,7 @@ int command_energy(int argc, char **argv)
         case 'c':
             if (!cli_parse_double(optarg, &arguments.clock_mhz) || !(arguments.clock_mhz > 0.0) ||
                 arguments.clock_mhz > 1e5) {
-                return cli_usage("energy", "--clock-mhz is a frequency, not '%s'", optarg);
+                return cli_usage("energy", "--clock is a frequency, not '%s'", optarg);
             }
             break;
         case 'f':

@@ -63,7 +63,7 @@ static void mistakes_are_explained(void **state)
     write_activity("few.json", 2);
     fixture_expect(0, "Examples:", ARGS("energy", "--help"));
     fixture_expect(2, "which activity file?", ARGS("energy"));
-    fixture_expect(2, "frequency", ARGS("energy", "few.json", "--clock-mhz", "-3"));
+    fixture_expect(2, "frequency", ARGS("energy", "few.json", "--clock", "-3"));
     fixture_expect(2, "--draws", ARGS("energy", "few.json", "--draws", "0"));
     fixture_expect(2, "--seed", ARGS("energy", "few.json", "--seed", "x"));
     fixture_expect(1, "none.json", ARGS("energy", "none.json"));
