@@ -5,12 +5,12 @@
 # one bit of a signal that goes up and down; those that cannot move are in hw/coverage_waivers.txt,
 # each with its reason, and are not counted. Prints each file's shares; what is missed goes to
 # build/coverage/missed.txt, marked sources to build/coverage/annotated. Exits with 1 below 95 % of
-# lines and branches, or of toggles. Takes a quarter of an hour.
+# lines and branches, or of toggles. Takes a quarter of an hour on two cores.
 #
-# Usage: hw/coverage.sh [NETWORKS]     (default 300)
+# Usage: hw/coverage.sh [NETWORKS]     (default 150; five hostile programs each)
 set -eu
 cd "$(dirname "$0")/.."
-networks=${1:-300}
+networks=${1:-150}
 release=$PWD/build/release
 out=$PWD/build/coverage
 if [ ! -x "$release/tests/sim/test_sim_random" ]; then
