@@ -116,9 +116,6 @@ static void scramble_layer(uint8_t *record, const struct device_layer *layer, ui
         }
     }
     switch (random_below(random, 7)) {
-    case 6: /* pixels, in steps of at least an image, as there could be very many */
-        scramble_lanes(record, random);
-        break;
     case 0: /* radix of the steps */
         set_word(record, 22, (uint32_t)(1 + random_below(random, 65535)));
         set_word(record, 23, two_sizes(random, 256));
@@ -141,6 +138,9 @@ static void scramble_layer(uint8_t *record, const struct device_layer *layer, ui
         record[4 * 1 + 1] |= 0x80;
         record[4 * 1 + 2] |= (uint8_t)(random_u64(random) & 0xF0);
         record[4 * 1 + 3] |= (uint8_t)random_u64(random);
+        break;
+    case 5: /* pixels, in steps of at least an image, as there could be very many */
+        scramble_lanes(record, random);
         break;
     default:
         break;
