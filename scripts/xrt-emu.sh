@@ -94,8 +94,6 @@ work=$(mktemp -d /tmp/bittern-xrt.XXXXXX)
 child=
 filter=
 log=$(dirname "$(readlink -f "$(command -v "$1" || echo "$0")")")/emulation_debug.log
-had_log=false
-[ ! -e "$log" ] || had_log=true
 # shellcheck disable=SC2317 # the trap calls it
 cleanup() {
     if [ -n "$child" ]; then
@@ -106,8 +104,8 @@ cleanup() {
         done
         kill -KILL -- "-$child" 2>/dev/null || true
     fi
-    # XRT leaves an empty log beside the program.
-    $had_log || [ -s "$log" ] || rm -f "$log"
+    # XRT leaves an empty log beside the program; so may a run that was killed.
+    [ -s "$log" ] || rm -f "$log"
     if $keep; then
         echo "xrt-emu.sh: the run's folder is $work" >&2
     else
