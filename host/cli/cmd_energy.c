@@ -246,14 +246,11 @@ cleanup:
 
 int command_energy(int argc, char **argv)
 {
-    static const struct option options[] = {{"clock", required_argument, NULL, 'c'},
-                                            {"coefficients", required_argument, NULL, 'f'},
-                                            {"bounds", no_argument, NULL, 'b'},
-                                            {"draws", required_argument, NULL, 'd'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"clock", required_argument, NULL, 'c'}, {"coefficients", required_argument, NULL, 'f'},
+        {"bounds", no_argument, NULL, 'b'},      {"draws", required_argument, NULL, 'd'},
+        {"seed", required_argument, NULL, 's'},  {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     struct energy_arguments arguments = {.clock_mhz = 100.0, .draws = 10000, .seed = 1};
     int option;
 
