@@ -58,7 +58,7 @@ static void record(const struct replay_test *test, uint64_t *seed)
     struct sim_example example;
     struct bittern_device *device = sim_open(test->device);
 
-    sim_example_make_fitting(&example, seed, sim_geometry(device), 2);
+    sim_example_make_fitting(&example, seed, NULL, sim_geometry(device), 2);
     assert_ok(bittern_session_create(device, example.program, &options, &session, &err), &err);
     assert_ok(
         bittern_session_run(session, example.images, example.count, example.values, NULL, &err),

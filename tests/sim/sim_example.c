@@ -57,11 +57,12 @@ bittern_status sim_example_make(struct sim_example *example, uint64_t seed,
 }
 
 void sim_example_make_fitting(struct sim_example *example, uint64_t *seed,
+                              const struct random_network_options *options,
                               const struct bittern_geometry *geometry, size_t count)
 {
     struct bittern_error err;
     for (int tries = 0; tries < 100; tries++) {
-        if (sim_example_make(example, *seed, NULL, geometry, count, &err) == BITTERN_OK) {
+        if (sim_example_make(example, *seed, options, geometry, count, &err) == BITTERN_OK) {
             return;
         }
         ++*seed;

@@ -26,6 +26,7 @@ bittern_status sim_example_make(struct sim_example *example, uint64_t seed,
                                 struct bittern_error *err);
 /* The first seed from `seed` on whose network fits. */
 void sim_example_make_fitting(struct sim_example *example, uint64_t *seed,
+                              const struct random_network_options *options,
                               const struct bittern_geometry *geometry, size_t count);
 void sim_example_free(struct sim_example *example);
 

@@ -75,6 +75,19 @@ void sim_raw_restore(struct sim_raw *raw)
     sim_raw_write(raw);
 }
 
+struct device_segment sim_raw_first_segment(const struct sim_raw *raw)
+{
+    struct device_segment segment;
+    assert_true(device_segment_read(raw->program + DEVICE_RECORD_BYTES, &segment));
+    return segment;
+}
+
+void sim_raw_write_first_segment(struct sim_raw *raw, const struct device_segment *segment)
+{
+    assert_null(device_segment_write(segment, raw->program + DEVICE_RECORD_BYTES));
+    sim_raw_write(raw);
+}
+
 bittern_status sim_raw_run(struct sim_raw *raw, struct bittern_error *err)
 {
     bittern_status status = bittern_device_start(raw->device, &raw->start, err);

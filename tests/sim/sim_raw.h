@@ -5,6 +5,7 @@
 
 #include "sim_example.h"
 
+#include "accelerator/device_format.h"
 #include "accelerator/device_io.h"
 
 struct sim_raw {
@@ -25,6 +26,10 @@ void sim_raw_free(struct sim_raw *raw);
 void sim_raw_write(struct sim_raw *raw);
 /* The program as it should be, in raw->program and in device memory. */
 void sim_raw_restore(struct sim_raw *raw);
+
+/* The first SEGMENT of raw->program; and another one in its place, also in device memory. */
+struct device_segment sim_raw_first_segment(const struct sim_raw *raw);
+void sim_raw_write_first_segment(struct sim_raw *raw, const struct device_segment *segment);
 
 /* Start and wait. */
 bittern_status sim_raw_run(struct sim_raw *raw, struct bittern_error *err);

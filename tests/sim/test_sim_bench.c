@@ -168,7 +168,7 @@ static void planned_bytes_are_the_counted_ones(void **state)
     for (size_t i = 0; i < 12; i++, seed++) {
         struct sim_example example;
         struct bittern_accelerator_plan *plan = NULL;
-        sim_example_make_fitting(&example, &seed, &tiny, 1);
+        sim_example_make_fitting(&example, &seed, NULL, &tiny, 1);
         assert_ok(bittern_accelerator_plan_create(example.program, 1, &plan, &err), &err);
         assert_ok(bittern_program_write(example.program, fixture_path("random.btn"), &err), &err);
         double records = records_a_start("random.btn", i % 2 ? "3" : "10", i % 2 ? 4.0 : 1.0);

@@ -73,7 +73,7 @@ static void a_run_can_be_watched_and_cut_short(void **state)
     struct bittern_counters counters = {0};
     uint64_t seed = 1;
     struct bittern_device *device = sim_open("sim:tiny,watchdog=0,fault=stuck-r@2000");
-    sim_example_make_fitting(&example, &seed, sim_geometry(device), 3000);
+    sim_example_make_fitting(&example, &seed, NULL, sim_geometry(device), 3000);
     sim_raw_make(&raw, device, &example);
 
     assert_int_equal(bittern_device_wait(device, 10, &err), BITTERN_ERR_DEVICE);
@@ -92,7 +92,7 @@ static void a_run_can_be_watched_and_cut_short(void **state)
     /* Another device afterwards knows nothing of it. */
     device = sim_open("sim:tiny");
     sim_example_free(&example);
-    sim_example_make_fitting(&example, &seed, sim_geometry(device), 2);
+    sim_example_make_fitting(&example, &seed, NULL, sim_geometry(device), 2);
     sim_raw_make(&raw, device, &example);
     sim_raw_expect_good(&raw, "a new device");
     bittern_device_close(device);
@@ -110,7 +110,7 @@ static void a_session_times_out_with_the_counters(void **state)
     uint64_t seed = 1;
     const struct bittern_session_options options = {.batch = 2, .timeout_ms = 1500};
     struct bittern_device *device = sim_open("sim:tiny,watchdog=0,fault=stuck-ar@100");
-    sim_example_make_fitting(&example, &seed, sim_geometry(device), 4);
+    sim_example_make_fitting(&example, &seed, NULL, sim_geometry(device), 4);
     assert_ok(bittern_session_create(device, example.program, &options, &session, &err), &err);
     assert_int_equal(bittern_session_run(session, example.images, 4, example.values, NULL, &err),
                      BITTERN_ERR_TIMEOUT);
@@ -135,7 +135,7 @@ static void counters_record_and_profile_agree(void **state)
         struct kernel_record record;
         uint64_t drawn = seed;
         struct bittern_device *device = sim_open("sim:tiny,stall=10");
-        sim_example_make_fitting(&example, &drawn, sim_geometry(device), 3);
+        sim_example_make_fitting(&example, &drawn, NULL, sim_geometry(device), 3);
         sim_raw_make(&raw, device, &example);
         if (sim_raw_run(&raw, &err) != BITTERN_OK) {
             fail_msg("seed %" PRIu64 ": %s", drawn, err.message);
@@ -188,7 +188,7 @@ static void programs_of_other_geometries_are_refused(void **state)
     uint64_t seed = 1;
     struct bittern_device *device = sim_open("sim:tiny");
     assert_ok(bittern_geometry_find("edge", &edge, &err), &err);
-    sim_example_make_fitting(&example, &seed, &edge, 1);
+    sim_example_make_fitting(&example, &seed, NULL, &edge, 1);
     assert_int_equal(bittern_session_create(device, example.program, NULL, &session, &err),
                      BITTERN_ERR_MISMATCH);
     assert_non_null(strstr(err.message, "bittern compile --geometry tiny"));

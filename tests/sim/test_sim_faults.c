@@ -26,7 +26,7 @@ static void open_bench(struct bench *bench, uint64_t seed, size_t images, const 
     (void)snprintf(name, sizeof name, "sim:tiny,watchdog=%d%s%s", WATCHDOG, *settings ? "," : "",
                    settings);
     bench->device = sim_open(name);
-    sim_example_make_fitting(&bench->example, &seed, sim_geometry(bench->device), images);
+    sim_example_make_fitting(&bench->example, &seed, NULL, sim_geometry(bench->device), images);
     sim_raw_make(&bench->raw, bench->device, &bench->example);
 }
 
@@ -89,19 +89,6 @@ static void every_bit_of_the_descriptors_is_covered(void **state)
     close_bench(&bench);
 }
 
-static struct device_segment first_segment(const struct sim_raw *raw)
-{
-    struct device_segment segment;
-    assert_true(device_segment_read(raw->program + DEVICE_RECORD_BYTES, &segment));
-    return segment;
-}
-
-static void write_first_segment(struct sim_raw *raw, const struct device_segment *segment)
-{
-    assert_null(device_segment_write(segment, raw->program + DEVICE_RECORD_BYTES));
-    sim_raw_write(raw);
-}
-
 /* Would catch: a descriptor that the kernel cannot run and starts all the same. */
 static void impossible_descriptors_are_refused(void **state)
 {
@@ -112,9 +99,9 @@ static void impossible_descriptors_are_refused(void **state)
     struct sim_raw *raw = &bench.raw;
     uint8_t *second = raw->program + 2 * (size_t)DEVICE_RECORD_BYTES;
 
-    struct device_segment segment = first_segment(raw);
+    struct device_segment segment = sim_raw_first_segment(raw);
     segment.layers = 0;
-    write_first_segment(raw, &segment);
+    sim_raw_write_first_segment(raw, &segment);
     sim_raw_expect_error(raw, "DESCRIPTOR");
     sim_raw_restore(raw);
     sim_raw_expect_good(raw, "after a segment of no layers");
@@ -148,7 +135,7 @@ static void damaged_weights_are_seen(void **state)
     uint64_t random = 11;
 
     open_bench(&bench, 2, 2, "latency=5");
-    struct device_segment segment = first_segment(&bench.raw);
+    struct device_segment segment = sim_raw_first_segment(&bench.raw);
     size_t bytes = (size_t)segment.weight_beats * 4;
     for (int i = 0; i < 60; i++) {
         expect_flip(&bench, segment.weight_offset + random_below(&random, bytes),
@@ -224,11 +211,11 @@ static void a_stalled_program_ends(void **state)
     struct bench bench;
     open_bench(&bench, 1, 2, "");
     struct sim_raw *raw = &bench.raw;
-    struct device_segment segment = first_segment(raw);
+    struct device_segment segment = sim_raw_first_segment(raw);
     segment.weight_beats -= 8; /* OC: one row */
     segment.weight_sum =
         device_sum(raw->program + segment.weight_offset, (size_t)segment.weight_beats * 4);
-    write_first_segment(raw, &segment);
+    sim_raw_write_first_segment(raw, &segment);
     sim_raw_expect_error(raw, "STALLED");
     sim_raw_restore(raw);
     sim_raw_expect_good(raw, "after a stalled program");

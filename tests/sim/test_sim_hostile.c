@@ -33,7 +33,7 @@ static void open_bench(struct bench *bench, uint64_t seed)
     uint64_t base = (random_u64(&random) & ~UINT64_C(4095)) % (UINT64_MAX - (UINT64_C(1) << 36));
     (void)snprintf(name, sizeof name, "sim:tiny,latency=9,watchdog=3000,base=0x%" PRIx64, base);
     bench->device = sim_open(name);
-    sim_example_make_fitting(&bench->example, &seed, sim_geometry(bench->device), IMAGES);
+    sim_example_make_fitting(&bench->example, &seed, NULL, sim_geometry(bench->device), IMAGES);
     sim_raw_make(&bench->raw, bench->device, &bench->example);
 }
 
@@ -44,12 +44,16 @@ static void close_bench(struct bench *bench)
     bittern_device_close(bench->device);
 }
 
+static void set_word(uint8_t *record, size_t word, uint32_t value)
+{
+    for (size_t i = 0; i < 4; i++) {
+        record[4 * word + i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
 static void repair(uint8_t *record)
 {
-    uint32_t sum = device_sum(record, DEVICE_RECORD_BYTES - 4);
-    for (size_t i = 0; i < 4; i++) {
-        record[DEVICE_RECORD_BYTES - 4 + i] = (uint8_t)(sum >> 8 * i);
-    }
+    set_word(record, DEVICE_RECORD_WORDS - 1, device_sum(record, DEVICE_RECORD_BYTES - 4));
 }
 
 /* Change one to four words of a record: one bit, a small number, or anything. */
@@ -69,13 +73,6 @@ static void damage(uint8_t *record, uint64_t *random)
         }
     }
     repair(record);
-}
-
-static void set_word(uint8_t *record, size_t word, uint32_t value)
-{
-    for (size_t i = 0; i < 4; i++) {
-        record[4 * word + i] = (uint8_t)(value >> 8 * i);
-    }
 }
 
 /* 1 to `limit` in each half of a word. */
@@ -238,30 +235,23 @@ static void a_start_takes_65535_images(void **state)
     (void)state;
     const struct random_network_options options = {
         .max_layers = 1, .max_channels = 3, .max_side = 1};
-    struct bittern_error err;
     struct bench bench;
     uint64_t seed = 1;
 
     bench.device = sim_open("sim:tiny,latency=9");
-    while (sim_example_make(&bench.example, seed, &options, sim_geometry(bench.device), 65535,
-                            &err) != BITTERN_OK) {
-        seed++;
-    }
+    sim_example_make_fitting(&bench.example, &seed, &options, sim_geometry(bench.device), 65535);
     sim_raw_make(&bench.raw, bench.device, &bench.example);
     sim_raw_expect_good(&bench.raw, "65535 images");
 
     /* As many at a time as the memory holds; the compiler would take fewer. */
-    struct device_segment segment;
-    uint8_t *record = bench.raw.program + DEVICE_RECORD_BYTES;
-    assert_true(device_segment_read(record, &segment));
+    struct device_segment segment = sim_raw_first_segment(&bench.raw);
     assert_int_equal(segment.layers, 1);
     const struct bittern_geometry *geometry = sim_geometry(bench.device);
     uint32_t words = geometry->feature_bytes / (geometry->word_bits / 8);
     uint32_t fitting = (words - segment.load_base) / segment.load_pitch;
     assert_true(fitting > segment.sub_batch);
     segment.sub_batch = fitting < DEVICE_MAX_SUB_BATCH ? fitting : DEVICE_MAX_SUB_BATCH;
-    assert_null(device_segment_write(&segment, record));
-    sim_raw_write(&bench.raw);
+    sim_raw_write_first_segment(&bench.raw, &segment);
     sim_raw_expect_good(&bench.raw, "65535 images in large sub-batches");
     close_bench(&bench);
 }
@@ -270,9 +260,8 @@ static void a_start_takes_65535_images(void **state)
 static void repeat_program(struct sim_raw *raw, size_t times)
 {
     struct device_header header;
-    struct device_segment segment;
+    struct device_segment segment = sim_raw_first_segment(raw);
     assert_true(device_header_read(raw->program, &header));
-    assert_true(device_segment_read(raw->program + DEVICE_RECORD_BYTES, &segment));
     assert_int_equal(header.segments, 1);
 
     size_t old_weights = segment.weight_offset;
@@ -313,10 +302,9 @@ static void repeat_program(struct sim_raw *raw, size_t times)
 
 static bool has_enough_rows(const struct sim_raw *raw)
 {
-    struct device_segment segment;
+    struct device_segment segment = sim_raw_first_segment(raw);
     struct device_header header;
     assert_true(device_header_read(raw->program, &header));
-    assert_true(device_segment_read(raw->program + DEVICE_RECORD_BYTES, &segment));
     return segment.weight_beats / header.oc * SEGMENTS > 70000;
 }
 
@@ -326,23 +314,18 @@ static void a_program_has_thousands_of_descriptors(void **state)
     (void)state;
     const struct random_network_options options = {
         .max_layers = 1, .max_channels = 20, .max_side = 2};
-    struct bittern_error err;
     struct bench bench;
     uint64_t seed = 1;
-    bool enough = false;
 
     bench.device = sim_open("sim:tiny,latency=9");
-    while (!enough) {
-        if (sim_example_make(&bench.example, seed++, &options, sim_geometry(bench.device), 1,
-                             &err) != BITTERN_OK) {
-            continue;
-        }
+    for (;; seed++) {
+        sim_example_make_fitting(&bench.example, &seed, &options, sim_geometry(bench.device), 1);
         sim_raw_make(&bench.raw, bench.device, &bench.example);
-        enough = has_enough_rows(&bench.raw);
-        if (!enough) {
-            sim_raw_free(&bench.raw);
-            sim_example_free(&bench.example);
+        if (has_enough_rows(&bench.raw)) {
+            break;
         }
+        sim_raw_free(&bench.raw);
+        sim_example_free(&bench.example);
     }
     repeat_program(&bench.raw, SEGMENTS);
     sim_raw_expect_good(&bench.raw, "5000 segments");

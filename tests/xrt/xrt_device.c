@@ -28,7 +28,7 @@ static int open_card(void **state)
         fprintf(stderr, "%s\n", err.message);
         return -1;
     }
-    sim_example_make_fitting(&example, &seed, sim_geometry(device), IMAGES);
+    sim_example_make_fitting(&example, &seed, NULL, sim_geometry(device), IMAGES);
     sim_raw_make(&raw, device, &example);
     return 0;
 }
@@ -87,19 +87,6 @@ static void expect_flip(size_t byte, const char *name)
     sim_raw_restore(&raw);
 }
 
-static struct device_segment first_segment(void)
-{
-    struct device_segment segment;
-    assert_true(device_segment_read(raw.program + DEVICE_RECORD_BYTES, &segment));
-    return segment;
-}
-
-static void write_first_segment(const struct device_segment *segment)
-{
-    assert_null(device_segment_write(segment, raw.program + DEVICE_RECORD_BYTES));
-    sim_raw_write(&raw);
-}
-
 /* Would catch: a code that is reported as another one. */
 static void damaged_programs_are_named(void **state)
 {
@@ -108,19 +95,19 @@ static void damaged_programs_are_named(void **state)
     expect_flip(4, "BAD_VERSION");
     expect_flip(8, "GEOMETRY");
     expect_flip(40, "CHECKSUM");
-    expect_flip(first_segment().weight_offset + 5, "WEIGHT_CHECKSUM");
+    expect_flip(sim_raw_first_segment(&raw).weight_offset + 5, "WEIGHT_CHECKSUM");
 
-    struct device_segment segment = first_segment();
+    struct device_segment segment = sim_raw_first_segment(&raw);
     segment.layers = 0;
-    write_first_segment(&segment);
+    sim_raw_write_first_segment(&raw, &segment);
     sim_raw_expect_error(&raw, "DESCRIPTOR");
     sim_raw_restore(&raw);
 
-    segment = first_segment();
+    segment = sim_raw_first_segment(&raw);
     segment.weight_beats -= 8; /* OC: one row */
     segment.weight_sum =
         device_sum(raw.program + segment.weight_offset, (size_t)segment.weight_beats * 4);
-    write_first_segment(&segment);
+    sim_raw_write_first_segment(&raw, &segment);
     sim_raw_expect_error(&raw, "STALLED");
     sim_raw_restore(&raw);
     sim_raw_expect_good(&raw, "after damaged programs");
