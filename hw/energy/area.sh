@@ -20,14 +20,7 @@ esac
 geometry=$1
 family=$2
 cd "$(dirname "$0")/../.."
-parameters=$(awk -v name="$geometry" '$1 == name {
-    printf "-p WORD=%s -p OC=%s -p PX=%s -p FEATURE_WORDS=%s -p WEIGHT_ROWS=%s", $2, $3, $4, $5, $6
-    printf " -p HAS_XNOR=%d -p HAS_TERNARY=%d -p HAS_INT=%d", $7 % 2, int($7 / 2) % 2, int($7 / 4) % 2
-}' hw/geometries.txt)
-[ -n "$parameters" ] || {
-    echo "$0: hw/geometries.txt has no geometry '$geometry'" >&2
-    exit 2
-}
+parameters=$(hw/synth/parameters.sh "$geometry")
 # shellcheck disable=SC2086 # words on purpose
 hw/synth/synth.sh bittern_kernel $parameters --family "$family" --modules |
     awk -v geometry="$geometry" -v family="$family" '
@@ -39,6 +32,9 @@ hw/synth/synth.sh bittern_kernel $parameters --family "$family" --modules |
     }
     END {
         if (!sites) exit 1
-        if (other) print "area.sh: other memories than the two are there" >"/dev/stderr"
+        if (other) {
+            print "area.sh: other memories than the two are there" >"/dev/stderr"
+            exit 1
+        }
         print geometry, family, sites, registers, feature, weight, dsp
     }'

@@ -109,10 +109,7 @@ if [ ! -f "$build/host/libbittern-sim-$geometry-activity.so" ]; then
 fi
 
 # The unit's netlist, by what it is made of.
-parameters=$(awk -v name="$geometry" '$1 == name {
-    printf "-p WORD=%s -p HAS_XNOR=%d -p HAS_TERNARY=%d -p HAS_INT=%d", $2, $7 % 2, int($7 / 2) % 2,
-        int($7 / 4) % 2
-}' hw/geometries.txt)
+parameters=$(hw/synth/parameters.sh "$geometry" WORD HAS_XNOR HAS_TERNARY HAS_INT)
 stamp=$(cat hw/rtl/compute_unit.v hw/rtl/xnor_popcount.v hw/rtl/ternary_accumulate.v \
     hw/rtl/pair_counter.v hw/rtl/lane_adder.v hw/synth/synth.sh | cksum |
     cut -d ' ' -f 1)
