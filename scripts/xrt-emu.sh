@@ -157,6 +157,7 @@ setsid env --default-signal=INT,QUIT \
     XCL_EMULATION_MODE=hw_emu XILINX_XRT="$work/xrt" USER="${work##*/}" \
     XRT_INI_PATH="$work/xrt.ini" EMCONFIG_PATH="$work" SDACCEL_EM_RUN_DIR="$work/run" \
     BITTERN_XCLBIN="$xclbin" BITTERN_XRT_DEVICE="$build/bin/bittern-xrt-device" \
+    BITTERN_XRT_ENDED="$work/ended" \
     BITTERN_BACKENDS="${BITTERN_BACKENDS:-$build/host}" "$@" <&3 3<&- &
 child=$!
 echo $child >>"$work/pids"
@@ -166,6 +167,15 @@ while :; do
     # A signal ends the wait, not the program.
     kill -0 $child 2>/dev/null || break
 done
+# A card's end is one code, whether the program was told to end or XRT crashed over it before.
+if [ "$code" -gt 128 ]; then
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ ! -e "$work/ended" ] || break
+        kill -0 -- "-$child" 2>/dev/null || break
+        sleep 0.1
+    done
+fi
+[ ! -e "$work/ended" ] || code=143
 if [ -n "$filter" ]; then
     exec >/dev/null
     wait "$filter" || true

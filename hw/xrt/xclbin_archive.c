@@ -18,7 +18,7 @@
 /*
  * XRT does not see when its simulator has ended, and would wait for ever: so this script ends the
  * program that started it, which is its parent. Twice, as the first SIGTERM only asks `bittern`
- * to stop between two batches.
+ * to stop between two batches. XRT may crash over it sooner: a file tells scripts/xrt-emu.sh why.
  */
 static const char script[] =
     "#!/bin/sh\n"
@@ -26,6 +26,7 @@ static const char script[] =
     "\"${BITTERN_XRT_DEVICE:-bittern-xrt-device}\" --geometry %s --units %" PRIu32 "\n"
     "code=$?\n"
     "[ $code -ne 0 ] || exit 0\n"
+    "[ -z \"${BITTERN_XRT_ENDED:-}\" ] || : >\"$BITTERN_XRT_ENDED\"\n"
     "echo \"bittern: the emulated card has ended (code $code), and with it the program that"
     " uses it\" >&2\n"
     "for signal in TERM TERM KILL; do\n"
